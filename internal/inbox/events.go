@@ -1,0 +1,132 @@
+package inbox
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"tallylight/internal/codat"
+	"tallylight/store"
+)
+
+// applyEvent applies one event to the rows it is about, and says which they are by filling in d.
+type applyEvent func(i *Inbox, ctx context.Context, tx *store.Tx, d *store.Delivery, e codat.Event) (store.Verdict, error)
+
+// events says what each kind of event means here. A kind that is not in it changes nothing.
+var events = map[codat.Kind]applyEvent{
+	codat.KindPush:           applyPush,
+	codat.KindConnection:     applyConnection,
+	codat.KindCompanyCreated: applyCompanyCreated,
+	codat.KindCompanyDeleted: applyCompanyDeleted,
+	codat.KindRead:           applyRead,
+}
+
+func (i *Inbox) apply(ctx context.Context, tx *store.Tx, d *store.Delivery) (store.Verdict, error) {
+	e, err := codat.ParseEvent(d.Body)
+	if err != nil {
+		return store.VerdictUnreadable, nil
+	}
+	apply, ok := events[e.Kind]
+	if !ok {
+		return store.VerdictIgnored, nil
+	}
+	verdict, err := apply(i, ctx, tx, d, e)
+	if err != nil {
+		return "", fmt.Errorf("apply %s: %w", e.Type, err)
+	}
+	return verdict, nil
+}
+
+func applyPush(_ *Inbox, ctx context.Context, tx *store.Tx, d *store.Delivery, e codat.Event) (store.Verdict, error) {
+	if e.Push == nil || e.Push.Key == "" {
+		return store.VerdictIgnored, nil
+	}
+	return tx.ApplyPushNews(ctx, d, store.PushNews{OperationKey: e.Push.Key, Outcome: store.Outcome{
+		Status: store.OutcomeStatus(e.Push.Status), RecordID: e.Push.RecordID, Source: "webhook"}})
+}
+
+func applyConnection(i *Inbox, ctx context.Context, tx *store.Tx, d *store.Delivery, e codat.Event) (store.Verdict, error) {
+	if e.Connection == nil || e.Connection.ID == "" {
+		return store.VerdictIgnored, nil
+	}
+	company, err := tx.CompanyByCodatID(ctx, e.CompanyID)
+	if errors.Is(err, store.ErrNotFound) {
+		i.ReadCompany(e.CompanyID) // made in Codat's portal, perhaps
+		return store.VerdictNotOurs, nil
+	}
+	if err != nil {
+		return "", err
+	}
+	news := store.ConnectionNews{CodatID: e.Connection.ID, Status: string(e.Connection.Status), PlatformKey: e.Connection.PlatformKey,
+		At: e.Generated, Deleted: e.Connection.Verb == "deleted", Actor: "Codat"}
+	if news.At.IsZero() {
+		news.At = d.ReceivedAt // legacy messages do not say when
+	}
+	if c := e.Connection.Connection; c != nil {
+		news.PlatformName, news.SourceType, news.LinkURL = c.PlatformName, c.SourceType, c.LinkURL
+		if news.Errors, err = json.Marshal(c.Errors); err != nil {
+			return "", fmt.Errorf("keep connection errors: %w", err)
+		}
+	}
+	if news.Deleted {
+		news.Status = "" // the payload still says Linked
+	}
+	id, changed, err := tx.SaveConnection(ctx, company.ID, news)
+	if err != nil {
+		return "", err
+	}
+	d.CompanyID, d.ConnectionID = &company.ID, &id
+	if !changed {
+		return store.VerdictDuplicate, nil
+	}
+	i.ReadCompany(e.CompanyID)
+	return store.VerdictApplied, nil
+}
+
+func applyCompanyCreated(i *Inbox, ctx context.Context, tx *store.Tx, d *store.Delivery, e codat.Event) (store.Verdict, error) {
+	if e.Company == nil || e.Company.ID == "" {
+		return store.VerdictIgnored, nil
+	}
+	c, err := tx.SaveCompany(ctx, e.Company.ID, e.Company.Name, e.Company.Redirect)
+	if err != nil {
+		return "", err
+	}
+	d.CompanyID = &c.ID
+	i.ReadCompany(e.Company.ID)
+	return store.VerdictApplied, nil
+}
+
+func applyCompanyDeleted(_ *Inbox, ctx context.Context, tx *store.Tx, d *store.Delivery, e codat.Event) (store.Verdict, error) {
+	c, err := tx.CompanyByCodatID(ctx, e.CompanyID)
+	if errors.Is(err, store.ErrNotFound) {
+		return store.VerdictNotOurs, nil
+	}
+	if err != nil {
+		return "", err
+	}
+	d.CompanyID = &c.ID
+	return store.VerdictApplied, tx.CompanyDeleted(ctx, e.CompanyID)
+}
+
+// kept are the data types of a customer's ledger that we hold a copy of, in Codat's spelling.
+var kept = []string{"chartOfAccounts", "accounts", "bankAccounts", "suppliers", "taxRates"}
+
+func applyRead(i *Inbox, ctx context.Context, tx *store.Tx, d *store.Delivery, e codat.Event) (store.Verdict, error) {
+	c, err := tx.CompanyByCodatID(ctx, e.CompanyID)
+	if errors.Is(err, store.ErrNotFound) {
+		return store.VerdictNotOurs, nil
+	}
+	if err != nil {
+		return "", err
+	}
+	d.CompanyID = &c.ID
+	for _, r := range e.Reads {
+		if r.Status == "AuthError" || slices.Contains(kept, r.DataType) {
+			i.ReadCompany(e.CompanyID)
+			return store.VerdictApplied, nil
+		}
+	}
+	return store.VerdictIgnored, nil
+}

@@ -1,0 +1,63 @@
+// Package inbox applies stored webhook deliveries, once each: a delivery's verdict commits together with what it changed.
+// The receiving route only stores; Run does the rest, woken by that route and, after a crash or from other processes, by
+// its tick. What each kind of event means is one line in the table of events.go.
+package inbox
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"tallylight/store"
+)
+
+// Inbox applies deliveries. Any number of processes may run one on the same database.
+type Inbox struct {
+	Store *store.Store
+	Log   *slog.Logger
+
+	// ReadCompany has the ledger of the company with Codat's id read again soon, or all companies when it is not known here.
+	ReadCompany func(codatID string)
+
+	wake chan struct{}
+	once sync.Once
+}
+
+func (i *Inbox) wakes() chan struct{} {
+	i.once.Do(func() { i.wake = make(chan struct{}, 1) })
+	return i.wake
+}
+
+// Wake makes the inbox look for deliveries now.
+func (i *Inbox) Wake() {
+	select {
+	case i.wakes() <- struct{}{}:
+	default:
+	}
+}
+
+// Run applies deliveries until ctx ends.
+func (i *Inbox) Run(ctx context.Context) error {
+	ticker := time.NewTicker(time.Second)
+	defer ticker.Stop()
+	for {
+		for ctx.Err() == nil {
+			found, err := i.Store.ApplyDelivery(ctx, func(tx *store.Tx, d *store.Delivery) (store.Verdict, error) {
+				return i.apply(ctx, tx, d)
+			})
+			if err != nil && ctx.Err() == nil {
+				i.Log.Error("apply delivery", "error", err)
+			}
+			if !found {
+				break
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		case <-i.wakes():
+		}
+	}
+}

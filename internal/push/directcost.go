@@ -1,0 +1,187 @@
+package push
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"tallylight/internal/codat"
+	"tallylight/internal/explain"
+	"tallylight/store"
+)
+
+// directCostBody turns a frozen expense into Codat's directCost (DirectCostPrototype of its Accounting API). Names and codes
+// are looked up on the connection now; ids belong to one connection only.
+func directCostBody(ctx context.Context, s *store.Store, c store.Claim) ([]byte, error) {
+	var e store.Snapshot
+	if err := json.Unmarshal(c.Snapshot, &e); err != nil {
+		return nil, fmt.Errorf("read snapshot: %w", err)
+	}
+	bank, err := bankAccount(ctx, s, c.ConnectionID, e)
+	if err != nil {
+		return nil, err
+	}
+	contact, err := supplier(ctx, s, c.ConnectionID, e.Supplier)
+	if err != nil {
+		return nil, err
+	}
+	cost := codat.DirectCost{
+		Reference: e.Reference, Note: e.Note, ContactRef: contact,
+		IssueDate: e.IssueDate + "T00:00:00", // a date in the company's own books: no zone
+		Currency:  e.Currency, CurrencyRate: rate(e),
+		SubTotal: e.Net, TaxAmount: e.Tax, TotalAmount: e.Total,
+		PaymentAllocations: []codat.PaymentAllocation{{
+			Payment:    codat.Payment{AccountRef: &codat.Ref{ID: bank}, Currency: e.Currency, CurrencyRate: rate(e), TotalAmount: e.Total},
+			Allocation: codat.Allocation{Currency: e.Currency, CurrencyRate: rate(e), TotalAmount: e.Total},
+		}},
+	}
+	for _, l := range e.Lines {
+		account, err := expenseAccount(ctx, s, c.ConnectionID, l.Category)
+		if err != nil {
+			return nil, err
+		}
+		tax, err := taxRate(ctx, s, c.ConnectionID, l)
+		if err != nil {
+			return nil, err
+		}
+		total, err := sum(l.Net, l.Tax)
+		if err != nil {
+			return nil, err
+		}
+		description := l.Description
+		if description == "" {
+			description = strings.TrimSpace(e.Supplier + " " + e.Reference) // some platforms refuse a line without one
+		}
+		cost.LineItems = append(cost.LineItems, codat.LineItem{
+			Description: description, Quantity: "1", UnitAmount: l.Net, SubTotal: l.Net, TaxAmount: l.Tax, TotalAmount: total,
+			AccountRef: &codat.Ref{ID: account}, TaxRateRef: tax,
+		})
+	}
+	body, err := json.Marshal(cost)
+	if err != nil {
+		return nil, fmt.Errorf("write directCost: %w", err)
+	}
+	return body, nil
+}
+
+// rate is always told when the books are in another currency: left out, QuickBooks Online takes 1.
+func rate(e store.Snapshot) json.Number {
+	if e.Rate == "" && e.Currency == e.BaseCurrency {
+		return "1"
+	}
+	return e.Rate
+}
+
+// expenseAccount is the account of that name or code: an Active expense account first, then any other Active one; an
+// archived one only when it is the only one, so that the ledger itself refuses it.
+func expenseAccount(ctx context.Context, s *store.Store, connectionID int64, category string) (string, error) {
+	found, err := s.AccountsMatching(ctx, connectionID, category)
+	if err != nil {
+		return "", err
+	}
+	var expense, active, rest []store.Account
+	for _, a := range found {
+		switch {
+		case a.IsBank:
+		case a.Status == "Active" && a.Type == "Expense":
+			expense = append(expense, a)
+		case a.Status == "Active":
+			active = append(active, a)
+		default:
+			rest = append(rest, a)
+		}
+	}
+	for _, some := range [][]store.Account{expense, active, rest} {
+		switch len(some) {
+		case 0:
+		case 1:
+			return some[0].CodatID, nil
+		default:
+			return "", &cannotSend{explain.CauseAmbiguousAccount, category}
+		}
+	}
+	return "", &cannotSend{explain.CauseNoAccount, category}
+}
+
+// bankAccount is the account paid from: the one of that name or code; when nothing was said the company's default, or its
+// only one.
+func bankAccount(ctx context.Context, s *store.Store, connectionID int64, e store.Snapshot) (string, error) {
+	banks, err := s.BankAccounts(ctx, connectionID)
+	if err != nil {
+		return "", err
+	}
+	if e.PaidFrom == "" {
+		for _, b := range banks {
+			if b.CodatID == e.DefaultBank {
+				return b.CodatID, nil
+			}
+		}
+		switch len(banks) {
+		case 0:
+			return "", &cannotSend{explain.CauseNoBankAccount, ""}
+		case 1:
+			return banks[0].CodatID, nil
+		}
+		return "", &cannotSend{explain.CauseAmbiguousBankAccount, ""}
+	}
+	var found []store.Account
+	for _, b := range banks {
+		if strings.EqualFold(b.Name, e.PaidFrom) || strings.EqualFold(b.NominalCode, e.PaidFrom) || b.CodatID == e.PaidFrom {
+			found = append(found, b)
+		}
+	}
+	switch len(found) {
+	case 0:
+		return "", &cannotSend{explain.CauseNoBankAccount, e.PaidFrom}
+	case 1:
+		return found[0].CodatID, nil
+	}
+	return "", &cannotSend{explain.CauseAmbiguousBankAccount, e.PaidFrom}
+}
+
+// supplier is the supplier of that name on the connection, nil when nobody is named or nobody is known by that name.
+func supplier(ctx context.Context, s *store.Store, connectionID int64, name string) (*codat.ContactRef, error) {
+	if name == "" {
+		return nil, nil
+	}
+	found, err := s.SuppliersMatching(ctx, connectionID, name)
+	if err != nil || len(found) == 0 {
+		return nil, err
+	}
+	if len(found) > 1 && found[0].Status == found[1].Status {
+		return nil, &cannotSend{explain.CauseAmbiguousSupplier, name}
+	}
+	return &codat.ContactRef{ID: found[0].CodatID, DataType: "suppliers"}, nil
+}
+
+// noTax are the platforms' ids for "no tax" (Codat's documentation of expense transactions).
+var noTax = []string{"NONE", "NON"}
+
+// taxRate is the rate of that name, code or id. A line without tax that names none gets the platform's "no tax", where there
+// is one; otherwise the platform's own default for the account holds.
+func taxRate(ctx context.Context, s *store.Store, connectionID int64, l store.SnapshotLine) (*codat.Ref, error) {
+	if l.TaxRate == "" {
+		if l.Tax != "0" {
+			return nil, nil
+		}
+		for _, id := range noTax {
+			found, err := s.TaxRatesMatching(ctx, connectionID, id)
+			if err != nil {
+				return nil, err
+			}
+			if len(found) > 0 && found[0].CodatID == id {
+				return &codat.Ref{ID: id}, nil
+			}
+		}
+		return nil, nil
+	}
+	found, err := s.TaxRatesMatching(ctx, connectionID, l.TaxRate)
+	switch {
+	case err != nil:
+		return nil, err
+	case len(found) == 0, len(found) > 1 && found[0].Status == found[1].Status:
+		return nil, &cannotSend{explain.CauseNoTaxRate, l.TaxRate}
+	}
+	return &codat.Ref{ID: found[0].CodatID}, nil
+}

@@ -1,0 +1,127 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// Company is a customer's business, as Codat knows it.
+type Company struct {
+	ID            int64
+	CodatID       string `db:"codat_id"`
+	Name          string
+	BaseCurrency  *string    `db:"base_currency"`
+	RedirectURL   string     `db:"redirect_url"`    // where the customer links and mends their connections
+	DefaultBankID *string    `db:"default_bank_id"` // Codat's id of the account an empty paid_from means
+	Example       bool       // made by seed: never sent
+	ReadAt        *time.Time `db:"read_at"`
+	ReadError     string     `db:"read_error"`
+	CreatedAt     time.Time  `db:"created_at"`
+	DeletedAt     *time.Time `db:"deleted_at"`
+}
+
+const companyColumns = `id, codat_id, name, base_currency, redirect_url, default_bank_id, example, read_at, read_error, created_at, deleted_at`
+
+// Companies returns every company that Codat has not deleted, by name.
+func (s *Store) Companies(ctx context.Context) ([]Company, error) {
+	var cs []Company
+	err := s.db.SelectContext(ctx, &cs, `SELECT `+companyColumns+` FROM companies WHERE deleted_at IS NULL ORDER BY lower(name), id`)
+	if err != nil {
+		return nil, fmt.Errorf("list companies: %w", err)
+	}
+	return cs, nil
+}
+
+// Company returns one company, deleted or not, or ErrNotFound.
+func (s *Store) Company(ctx context.Context, id int64) (Company, error) {
+	var c Company
+	if err := s.db.GetContext(ctx, &c, `SELECT `+companyColumns+` FROM companies WHERE id = $1`, id); err != nil {
+		return c, fmt.Errorf("read company %d: %w", id, err)
+	}
+	return c, nil
+}
+
+// CompanyByCodatID returns the company with Codat's id, or ErrNotFound.
+func (s *Store) CompanyByCodatID(ctx context.Context, codatID string) (Company, error) {
+	var c Company
+	if err := s.db.GetContext(ctx, &c, `SELECT `+companyColumns+` FROM companies WHERE codat_id = $1`, codatID); err != nil {
+		return c, fmt.Errorf("read company %q: %w", codatID, err)
+	}
+	return c, nil
+}
+
+// CompanyByCodatID is Store.CompanyByCodatID within the transaction.
+func (tx *Tx) CompanyByCodatID(ctx context.Context, codatID string) (Company, error) {
+	var c Company
+	if err := tx.GetContext(ctx, &c, `SELECT `+companyColumns+` FROM companies WHERE codat_id = $1`, codatID); err != nil {
+		return c, fmt.Errorf("read company %q: %w", codatID, err)
+	}
+	return c, nil
+}
+
+// SaveCompany adds or updates a company by Codat's id, and returns it. An empty name or redirect leaves what is known.
+func (tx *Tx) SaveCompany(ctx context.Context, codatID, name, redirectURL string) (Company, error) {
+	var c Company
+	err := tx.GetContext(ctx, &c, `
+		INSERT INTO companies (codat_id, name, redirect_url) VALUES ($1, $2, $3)
+		ON CONFLICT (codat_id) DO UPDATE SET
+			name = coalesce(nullif(excluded.name, ''), companies.name),
+			redirect_url = coalesce(nullif(excluded.redirect_url, ''), companies.redirect_url),
+			deleted_at = NULL
+		RETURNING `+companyColumns, codatID, name, redirectURL)
+	if err != nil {
+		return c, fmt.Errorf("save company %q: %w", codatID, err)
+	}
+	return c, nil
+}
+
+// CompanyDeleted notes that Codat no longer has a company. Everything of ours stays; nothing is sent any more.
+func (tx *Tx) CompanyDeleted(ctx context.Context, codatID string) error {
+	var ids []int64
+	err := tx.SelectContext(ctx, &ids, `
+		WITH gone AS (UPDATE companies SET deleted_at = clock() WHERE codat_id = $1 AND deleted_at IS NULL RETURNING id)
+		UPDATE connections SET deleted_at = clock(), changed_at = clock() FROM gone
+		WHERE company_id = gone.id AND connections.deleted_at IS NULL RETURNING connections.id`, codatID)
+	if err != nil {
+		return fmt.Errorf("delete company %q: %w", codatID, err)
+	}
+	tx.changed(ConnectionChanged, ids...)
+	for _, id := range ids {
+		if err := tx.holdOrRelease(ctx, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// SetBaseCurrency keeps the currency the company's books are in.
+func (s *Store) SetBaseCurrency(ctx context.Context, companyID int64, code string) error {
+	_, err := s.db.ExecContext(ctx, `UPDATE companies SET base_currency = $2 WHERE id = $1`, companyID, code)
+	if err != nil {
+		return fmt.Errorf("set base currency: %w", err)
+	}
+	return nil
+}
+
+// SetDefaultBank chooses the account that an empty paid_from means; "" chooses none.
+func (s *Store) SetDefaultBank(ctx context.Context, by User, companyID int64, accountID string) error {
+	return s.InTx(ctx, func(tx *Tx) error {
+		_, err := tx.ExecContext(ctx, `UPDATE companies SET default_bank_id = nullif($2, '') WHERE id = $1`, companyID, accountID)
+		if err != nil {
+			return fmt.Errorf("set default bank account: %w", err)
+		}
+		return tx.Record(ctx, Activity{CompanyID: &companyID, UserID: &by.ID, Actor: by.Email,
+			Verb: "chose the default bank account", SubjectKind: "company", SubjectID: &companyID, Subject: accountID})
+	})
+}
+
+// LedgerRead notes how the reading of a company's ledger ended: trouble is "" when it was read to the end.
+func (s *Store) LedgerRead(ctx context.Context, companyID int64, trouble string) error {
+	_, err := s.db.ExecContext(ctx, `
+		UPDATE companies SET read_at = CASE WHEN $2 = '' THEN clock() ELSE read_at END, read_error = $2 WHERE id = $1`, companyID, trouble)
+	if err != nil {
+		return fmt.Errorf("note ledger reading: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,223 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// Linked is the one status in which a connection can be written through. Others are PendingAuth, Unlinked, Deauthorized,
+// and whatever Codat adds.
+const Linked = "Linked"
+
+// Connection is a company's link to one accounting package.
+type Connection struct {
+	ID           int64
+	CompanyID    int64  `db:"company_id"`
+	CodatID      string `db:"codat_id"`
+	PlatformName string `db:"platform_name"`
+	PlatformKey  string `db:"platform_key"`
+	SourceType   string `db:"source_type"`
+	Status       string
+	StatusAt     time.Time       `db:"status_at"`
+	ChangedAt    time.Time       `db:"changed_at"`
+	LinkURL      string          `db:"link_url"`
+	LastSyncAt   *time.Time      `db:"last_sync_at"`
+	ProvenAt     *time.Time      `db:"proven_at"`
+	Errors       json.RawMessage // Codat's dataConnectionErrors
+	CreatedAt    time.Time       `db:"created_at"`
+	DeletedAt    *time.Time      `db:"deleted_at"`
+}
+
+const connectionColumns = `id, company_id, codat_id, platform_name, platform_key, source_type, status, status_at, changed_at,
+	link_url, last_sync_at, proven_at, errors, created_at, deleted_at`
+
+// accountingOf picks the connection that a company's expenses go through: an accounting one, a Linked one first, the
+// newest first. It is the lateral subquery of every query that shows or plans a push; co is the company's alias.
+const accountingOf = `LATERAL (
+	SELECT * FROM connections WHERE company_id = co.id AND deleted_at IS NULL AND source_type IN ('Accounting', '')
+	ORDER BY (status = 'Linked') DESC, created_at DESC, id DESC LIMIT 1)`
+
+// ConnectionItem is a connection with its company's name and what waits for it.
+type ConnectionItem struct {
+	Connection
+	Company  string
+	Redirect string `db:"redirect_url"`
+	OnHold   int    `db:"on_hold"`
+}
+
+const connectionItems = `
+	SELECT cn.*, co.name AS company, co.redirect_url,
+		(SELECT count(*) FROM pushes p JOIN expenses e ON e.push_id = p.id
+		 WHERE p.connection_id = cn.id AND p.state = 'open' AND e.status = 'on_hold') AS on_hold
+	FROM (SELECT ` + connectionColumns + ` FROM connections) cn JOIN companies co ON co.id = cn.company_id`
+
+// Connections returns the connections of one company (0 = of all) that are not deleted; those that need a person first.
+func (s *Store) Connections(ctx context.Context, companyID int64) ([]ConnectionItem, error) {
+	var cs []ConnectionItem
+	err := s.db.SelectContext(ctx, &cs, connectionItems+`
+		WHERE ($1 = 0 OR cn.company_id = $1) AND cn.deleted_at IS NULL AND co.deleted_at IS NULL AND NOT co.example
+		ORDER BY (cn.status = 'Linked'), lower(co.name), cn.id`, companyID)
+	if err != nil {
+		return nil, fmt.Errorf("list connections: %w", err)
+	}
+	return cs, nil
+}
+
+// ConnectionItems returns the connections with those ids, deleted ones too.
+func (s *Store) ConnectionItems(ctx context.Context, ids []int64) ([]ConnectionItem, error) {
+	var cs []ConnectionItem
+	err := s.db.SelectContext(ctx, &cs, connectionItems+` WHERE cn.id = ANY($1) ORDER BY cn.id`, int64s(ids))
+	if err != nil {
+		return nil, fmt.Errorf("read connections: %w", err)
+	}
+	return cs, nil
+}
+
+// AccountingConnection returns the connection a company's expenses go through, or ErrNotFound.
+func (s *Store) AccountingConnection(ctx context.Context, companyID int64) (Connection, error) {
+	var c Connection
+	err := s.db.GetContext(ctx, &c, `SELECT cn.id, cn.company_id, cn.codat_id, cn.platform_name, cn.platform_key, cn.source_type,
+		cn.status, cn.status_at, cn.changed_at, cn.link_url, cn.last_sync_at, cn.proven_at, cn.errors, cn.created_at, cn.deleted_at
+		FROM companies co JOIN `+accountingOf+` cn ON true WHERE co.id = $1`, companyID)
+	if err != nil {
+		return c, fmt.Errorf("read accounting connection of company %d: %w", companyID, err)
+	}
+	return c, nil
+}
+
+// ConnectionNews is what somebody told us about a connection, as of At. Empty fields leave what is known.
+type ConnectionNews struct {
+	CodatID, PlatformName, PlatformKey, SourceType, Status, LinkURL string
+
+	At         time.Time // when Codat says it was so; when Read, the moment before we asked
+	Read       bool      // we read it from Codat, by our clock: news of the same status never makes Codat's own news look old
+	LastSyncAt *time.Time
+	CreatedAt  *time.Time
+	Errors     json.RawMessage // nil leaves what is known
+	Deleted    bool
+	Actor      string // who told us, for the record
+}
+
+// SaveConnection applies news of a company's connection. News older than what is known changes nothing and returns false.
+// A status that changes holds or releases the pushes that go through the connection.
+func (tx *Tx) SaveConnection(ctx context.Context, companyID int64, n ConnectionNews) (id int64, applied bool, err error) {
+	var errs *string
+	if n.Errors != nil {
+		e := string(n.Errors)
+		errs = &e
+	}
+	var was struct {
+		ID        int64
+		Status    string
+		DeletedAt *time.Time `db:"deleted_at"`
+		Older     bool
+	}
+	rows, err := tx.QueryxContext(ctx, `
+		SELECT id, status, deleted_at, $2 < status_at AND NOT ($3 AND status = $4) AS older
+		FROM connections WHERE codat_id = $1 FOR UPDATE`, n.CodatID, n.At, n.Read, n.Status)
+	if err != nil {
+		return 0, false, fmt.Errorf("read connection %q: %w", n.CodatID, err)
+	}
+	known := rows.Next()
+	if known {
+		err = rows.StructScan(&was)
+	}
+	rows.Close()
+	if err := firstError(err, rows.Err()); err != nil {
+		return 0, false, fmt.Errorf("read connection %q: %w", n.CodatID, err)
+	}
+	if known && (was.Older || was.DeletedAt != nil && !n.Deleted && !n.Read) {
+		return was.ID, false, nil // older, or about a connection that Codat has deleted
+	}
+	var c Connection
+	err = tx.GetContext(ctx, &c, `
+		INSERT INTO connections (company_id, codat_id, platform_name, platform_key, source_type, status, status_at, link_url,
+			last_sync_at, errors, created_at, deleted_at)
+		VALUES ($1, $2, $3, $4, $5, coalesce(nullif($6, ''), 'PendingAuth'), $7, $8,
+			$9, coalesce($10::jsonb, '[]'), coalesce($11, clock()), CASE WHEN $12 THEN clock() END)
+		ON CONFLICT (codat_id) DO UPDATE SET
+			platform_name = coalesce(nullif(excluded.platform_name, ''), connections.platform_name),
+			platform_key = coalesce(nullif(excluded.platform_key, ''), connections.platform_key),
+			source_type = coalesce(nullif(excluded.source_type, ''), connections.source_type),
+			status = coalesce(nullif($6, ''), connections.status),
+			status_at = CASE WHEN $13 AND $6 = connections.status THEN connections.status_at ELSE excluded.status_at END,
+			changed_at = CASE WHEN $6 NOT IN ('', connections.status) OR $12 THEN clock() ELSE connections.changed_at END,
+			link_url = coalesce(nullif(excluded.link_url, ''), connections.link_url),
+			last_sync_at = coalesce(excluded.last_sync_at, connections.last_sync_at),
+			errors = coalesce($10::jsonb, connections.errors),
+			deleted_at = excluded.deleted_at
+		RETURNING `+connectionColumns,
+		companyID, n.CodatID, n.PlatformName, n.PlatformKey, n.SourceType, n.Status, n.At, n.LinkURL, n.LastSyncAt, errs, n.CreatedAt, n.Deleted, n.Read)
+	if err != nil {
+		return 0, false, fmt.Errorf("save connection %q: %w", n.CodatID, err)
+	}
+	turned := !known || was.Status != c.Status || (was.DeletedAt == nil) != (c.DeletedAt == nil)
+	if !turned {
+		return c.ID, true, nil
+	}
+	tx.changed(ConnectionChanged, c.ID)
+	verb := "connection is " + c.Status
+	if c.DeletedAt != nil {
+		verb = "connection was deleted"
+	}
+	if err := tx.Record(ctx, Activity{CompanyID: &c.CompanyID, Actor: n.Actor, Verb: verb, SubjectKind: "connection", SubjectID: &c.ID, Subject: c.PlatformName}); err != nil {
+		return 0, false, err
+	}
+	return c.ID, true, tx.holdOrRelease(ctx, c.ID)
+}
+
+// ConnectionsGone marks the connections of a company deleted that Codat did not list when asked at that time.
+func (tx *Tx) ConnectionsGone(ctx context.Context, companyID int64, listed []string, asked time.Time) error {
+	var gone []string
+	err := tx.SelectContext(ctx, &gone, `SELECT codat_id FROM connections
+		WHERE company_id = $1 AND deleted_at IS NULL AND created_at < $3 AND NOT codat_id = ANY($2)`, companyID, stringArray(listed), asked)
+	if err != nil {
+		return fmt.Errorf("look for deleted connections: %w", err)
+	}
+	for _, id := range gone {
+		if _, _, err := tx.SaveConnection(ctx, companyID, ConnectionNews{CodatID: id, At: asked, Read: true, Deleted: true, Actor: "Tallylight"}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// holdOrRelease sets the badges of the open pushes of a connection after its status changed: On hold while it cannot be
+// written through and nothing of them has been sent, Push in progress again when it can.
+func (tx *Tx) holdOrRelease(ctx context.Context, connectionID int64) error {
+	var ids []int64
+	err := tx.SelectContext(ctx, &ids, `
+		UPDATE expenses e SET status = CASE WHEN cn.up THEN 'in_progress' ELSE 'on_hold' END, status_at = clock()
+		FROM pushes p JOIN push_steps s ON s.id = p.cost_step_id
+			JOIN (SELECT id, status = 'Linked' AND deleted_at IS NULL AS up FROM connections) cn ON cn.id = p.connection_id
+		WHERE p.connection_id = $1 AND p.state = 'open' AND e.push_id = p.id
+			AND e.status = CASE WHEN cn.up THEN 'on_hold' ELSE 'in_progress' END
+			AND (cn.up OR s.state IN ('waiting', 'ready') AND NOT s.doubt)
+		RETURNING e.id`, connectionID)
+	if err != nil {
+		return fmt.Errorf("hold or release pushes: %w", err)
+	}
+	tx.changed(ExpenseChanged, ids...)
+	tx.changed(WorkChanged, 0)
+	return nil
+}
+
+// connectionProven notes that Codat has just reached the ledger through a connection.
+func (tx *Tx) connectionProven(ctx context.Context, connectionID int64) error {
+	_, err := tx.ExecContext(ctx, `UPDATE connections SET proven_at = clock() WHERE id = $1`, connectionID)
+	if err != nil {
+		return fmt.Errorf("note proven connection: %w", err)
+	}
+	return nil
+}
+
+func firstError(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

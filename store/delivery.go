@@ -1,0 +1,201 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Verdict is what became of a delivery.
+type Verdict string
+
+const (
+	VerdictNew        Verdict = "new"        // stored, not yet applied
+	VerdictApplied    Verdict = "applied"    // it changed something
+	VerdictDuplicate  Verdict = "duplicate"  // it told what was known already
+	VerdictUnmatched  Verdict = "unmatched"  // its operation is not known (yet): a webhook may beat our own reply
+	VerdictNotOurs    Verdict = "not_ours"   // about something that nobody here knows
+	VerdictIgnored    Verdict = "ignored"    // of a kind that changes nothing here
+	VerdictUnreadable Verdict = "unreadable" // authentic, but not JSON we can read
+	VerdictSetAside   Verdict = "set_aside"  // applying it failed again and again
+)
+
+// Delivery is one webhook message received. Body is as it came; Headers are without credentials.
+type Delivery struct {
+	ID           int64
+	ReceivedAt   time.Time `db:"received_at"`
+	WebhookID    *string   `db:"webhook_id"`
+	DedupeKey    *string   `db:"dedupe_key"`
+	Generation   string    // current, legacy
+	Type         string
+	Company      string // Codat's ids, as said
+	Connection   string
+	OperationKey string `db:"operation_key"`
+	Headers      json.RawMessage
+	Body         []byte
+	CompanyID    *int64 `db:"company_id"` // what it is about here, once applied
+	ExpenseID    *int64 `db:"expense_id"`
+	ConnectionID *int64 `db:"connection_id"`
+	Verdict      Verdict
+	Tries        int
+	Error        string
+	AppliedAt    *time.Time `db:"applied_at"`
+}
+
+const deliveryColumns = `id, received_at, webhook_id, dedupe_key, generation, type, company, connection, operation_key, headers, body,
+	company_id, expense_id, connection_id, verdict, tries, error, applied_at`
+
+// RecordDelivery stores a message before it is acknowledged, and reports whether it is new: a repeat, known by webhook id or
+// dedupe key, stores nothing. It is one INSERT, committed by itself, that announces nothing: the receiving process wakes
+// its own inbox.
+func (s *Store) RecordDelivery(ctx context.Context, d Delivery) (isNew bool, err error) {
+	var id int64
+	err = s.db.GetContext(ctx, &id, `
+		INSERT INTO deliveries (webhook_id, dedupe_key, generation, type, company, connection, operation_key, headers, body, verdict, error)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING RETURNING id`,
+		d.WebhookID, d.DedupeKey, d.Generation, d.Type, d.Company, d.Connection, d.OperationKey, string(d.Headers), d.Body, d.Verdict, d.Error)
+	if errors.Is(err, ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("record delivery: %w", err)
+	}
+	return true, nil
+}
+
+const maxDeliveryTries = 8
+
+// ApplyDelivery takes the oldest delivery that is due and applies it in one transaction: apply says what became of it and what
+// it is about; the verdict and everything apply changed commit together. An error of apply is counted, and the delivery is
+// tried again later and in the end set aside. It reports whether there was one.
+func (s *Store) ApplyDelivery(ctx context.Context, apply func(tx *Tx, d *Delivery) (Verdict, error)) (bool, error) {
+	var d Delivery
+	err := s.InTx(ctx, func(tx *Tx) error {
+		err := tx.GetContext(ctx, &d, `SELECT `+deliveryColumns+` FROM deliveries
+			WHERE verdict = 'new' AND next_try_at <= clock() ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED`)
+		if err != nil {
+			return fmt.Errorf("take delivery: %w", err)
+		}
+		verdict, err := apply(tx, &d)
+		if err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, `
+			UPDATE deliveries SET verdict = $2, applied_at = clock(), tries = tries + 1, error = '', company_id = $3, expense_id = $4, connection_id = $5
+			WHERE id = $1`, d.ID, verdict, d.CompanyID, d.ExpenseID, d.ConnectionID)
+		if err != nil {
+			return fmt.Errorf("note verdict: %w", err)
+		}
+		tx.changed(DeliveryChanged, d.ID)
+		return nil
+	})
+	switch {
+	case d.ID == 0 && errors.Is(err, ErrNotFound):
+		return false, nil
+	case err != nil && d.ID == 0, Unavailable(err):
+		return false, err
+	case err != nil:
+		return true, errors.Join(err, s.deliveryFailed(ctx, d.ID, err))
+	}
+	return true, nil
+}
+
+func (s *Store) deliveryFailed(ctx context.Context, id int64, cause error) error {
+	return s.InTx(ctx, func(tx *Tx) error {
+		_, err := tx.ExecContext(ctx, `
+			UPDATE deliveries SET tries = tries + 1, error = $2, next_try_at = clock() + interval '1 s' * power(2, least(tries, 10)),
+				verdict = CASE WHEN tries + 1 >= $3 THEN 'set_aside' ELSE verdict END
+			WHERE id = $1 AND verdict = 'new'`, id, clipText(cause.Error(), 500), maxDeliveryTries)
+		if err != nil {
+			return fmt.Errorf("note failed delivery: %w", err)
+		}
+		tx.changed(DeliveryChanged, id)
+		return nil
+	})
+}
+
+// PushNews is what a delivery says of an operation.
+type PushNews struct {
+	OperationKey string
+	Outcome      Outcome
+}
+
+// ApplyPushNews applies what a delivery says of an operation. A failure is not believed before the operation itself was
+// read, which also has the reason; so it is only asked for. A key that nobody knows leaves the delivery unmatched.
+func (tx *Tx) ApplyPushNews(ctx context.Context, d *Delivery, n PushNews) (Verdict, error) {
+	if err := tx.lockOperation(ctx, n.OperationKey); err != nil {
+		return "", err
+	}
+	var step struct {
+		ID           int64
+		CompanyID    int64  `db:"company_id"`
+		ConnectionID int64  `db:"connection_id"`
+		ExpenseID    *int64 `db:"expense_id"`
+		State        StepState
+		Asked        int
+		AskedNow     bool `db:"asked_now"`
+	}
+	err := tx.GetContext(ctx, &step, `
+		SELECT s.id, s.company_id, s.connection_id, p.expense_id, s.state, s.asked, coalesce(s.ask_at <= clock(), false) AS asked_now
+		FROM push_steps s LEFT JOIN pushes p ON p.cost_step_id = s.id WHERE s.operation_key = $1 FOR UPDATE OF s`, n.OperationKey)
+	if errors.Is(err, ErrNotFound) {
+		return VerdictUnmatched, nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("find step of operation: %w", err)
+	}
+	d.CompanyID, d.ConnectionID, d.ExpenseID = &step.CompanyID, &step.ConnectionID, step.ExpenseID
+	if n.Outcome.Status == OutcomeFailed {
+		if stepRank(step.State) == 2 || step.AskedNow {
+			return VerdictDuplicate, nil
+		}
+		return VerdictApplied, tx.ask(ctx, step.ID)
+	}
+	changed, err := tx.FinishStep(ctx, step.ID, n.Outcome)
+	if err != nil {
+		return "", err
+	}
+	if !changed {
+		return VerdictDuplicate, nil
+	}
+	return VerdictApplied, nil
+}
+
+// DeliveryFilter chooses deliveries. Zero fields do not choose.
+type DeliveryFilter struct {
+	Verdict   Verdict
+	ExpenseID int64
+	Before    int64 // older than the one with this id
+}
+
+// Deliveries returns the newest deliveries, without their bodies.
+func (s *Store) Deliveries(ctx context.Context, f DeliveryFilter, limit int) ([]Delivery, error) {
+	var ds []Delivery
+	err := s.db.SelectContext(ctx, &ds, `
+		SELECT id, received_at, webhook_id, dedupe_key, generation, type, company, connection, operation_key, '{}'::jsonb AS headers, ''::bytea AS body,
+			company_id, expense_id, connection_id, verdict, tries, error, applied_at
+		FROM deliveries WHERE ($1 = '' OR verdict = $1) AND ($2 = 0 OR expense_id = $2) AND ($3 = 0 OR id < $3)
+		ORDER BY id DESC LIMIT $4`, f.Verdict, f.ExpenseID, f.Before, limit)
+	if err != nil {
+		return nil, fmt.Errorf("list deliveries: %w", err)
+	}
+	return ds, nil
+}
+
+// Delivery returns one delivery, or ErrNotFound.
+func (s *Store) Delivery(ctx context.Context, id int64) (Delivery, error) {
+	var d Delivery
+	if err := s.db.GetContext(ctx, &d, `SELECT `+deliveryColumns+` FROM deliveries WHERE id = $1`, id); err != nil {
+		return d, fmt.Errorf("read delivery %d: %w", id, err)
+	}
+	return d, nil
+}
+
+func clipText(s string, n int) string {
+	if r := []rune(s); len(r) > n {
+		return string(r[:n]) + "…"
+	}
+	return s
+}

@@ -1,0 +1,253 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/govalues/decimal"
+)
+
+// ExpenseItem is an expense as lists show it: with its company, its connection and the newest push's cost step.
+type ExpenseItem struct {
+	ID          int64
+	CompanyID   int64 `db:"company_id"`
+	Company     string
+	Reference   string
+	IssueDate   time.Time `db:"issue_date"`
+	Supplier    string
+	Description string
+	Currency    string
+	Total       decimal.Decimal
+	Status      ExpenseStatus
+	StatusAt    time.Time `db:"status_at"`
+
+	// The accounting connection that would be used now; empty when the company has none.
+	Platform            string
+	ConnectionStatus    string     `db:"connection_status"`
+	ConnectionChangedAt *time.Time `db:"connection_changed_at"`
+	ProvenAt            *time.Time `db:"proven_at"`
+
+	// The newest push; empty when there is none.
+	PushedAt   *time.Time `db:"pushed_at"`
+	Cause      string
+	Subject    string
+	StepState  StepState `db:"step_state"`
+	Doubt      bool
+	SentAt     *time.Time `db:"sent_at"`
+	SettledAt  *time.Time `db:"settled_at"`
+	NextTryAt  *time.Time `db:"next_try_at"`
+	WaitReason string     `db:"wait_reason"`
+	WaitsFor   string     `db:"waits_for"` // what must be in the ledger first: "account Travel"
+	Asking     bool       // a webhook told of a failure; the reason is being read
+	Now        time.Time  // the database's clock
+}
+
+const expenseItems = `
+	SELECT e.id, e.company_id, co.name AS company, e.reference, e.issue_date, e.supplier, e.description, e.currency, e.total,
+		e.status, e.status_at,
+		coalesce(cn.platform_name, '') AS platform, coalesce(cn.status, '') AS connection_status,
+		cn.changed_at AS connection_changed_at, cn.proven_at,
+		p.created_at AS pushed_at, coalesce(p.cause, '') AS cause, coalesce(p.subject, '') AS subject,
+		coalesce(s.state, '') AS step_state, coalesce(s.doubt, false) AS doubt, s.sent_at, s.settled_at, s.next_try_at,
+		coalesce(s.wait_reason, '') AS wait_reason,
+		coalesce((SELECT w.kind || ' ' || w.label FROM push_needs n JOIN push_steps w ON w.id = n.step_id
+			WHERE n.push_id = p.id AND p.state = 'open' AND w.id <> s.id AND w.state <> 'success' ORDER BY n.position LIMIT 1), '') AS waits_for,
+		coalesce(s.state = 'pending' AND s.asked = 0 AND s.ask_at <= clock(), false) AS asking,
+		clock() AS now
+	FROM e
+		JOIN companies co ON co.id = e.company_id
+		LEFT JOIN pushes p ON p.id = e.push_id
+		LEFT JOIN push_steps s ON s.id = p.cost_step_id
+		LEFT JOIN ` + accountingOf + ` cn ON true`
+
+// ExpenseFilter chooses expenses. Zero fields do not choose.
+type ExpenseFilter struct {
+	Status    ExpenseStatus
+	CompanyID int64
+	From, To  time.Time // dates, both included
+	Text      string    // within reference, supplier or description
+}
+
+// ExpensePage is one page of a list, newest date first. Before and After are cursors, "" where there is no such page.
+type ExpensePage struct {
+	Items         []ExpenseItem
+	Before, After string
+}
+
+// PageSize is how many expenses a page shows.
+const PageSize = 50
+
+// ExpensePage returns the page of the expenses that filter chooses, after or before a cursor ("" and "" = the first). A
+// cursor that cannot be read shows the first page.
+func (s *Store) ExpensePage(ctx context.Context, f ExpenseFilter, after, before string) (ExpensePage, error) {
+	where, args := f.where()
+	order, backwards := "DESC", false
+	date, id, ok := parseCursor(after)
+	compare := "<"
+	if !ok {
+		if date, id, ok = parseCursor(before); ok {
+			order, backwards, compare = "ASC", true, ">"
+		}
+	}
+	if ok {
+		args = append(args, date, id)
+		where = append(where, fmt.Sprintf("(issue_date, id) %s ($%d::date, $%d::bigint)", compare, len(args)-1, len(args)))
+	}
+	condition := ""
+	if len(where) > 0 {
+		condition = "WHERE " + strings.Join(where, " AND ")
+	}
+	args = append(args, PageSize+1)
+	var items []ExpenseItem
+	err := s.db.SelectContext(ctx, &items, fmt.Sprintf(`
+		WITH e AS (SELECT * FROM expenses %s ORDER BY issue_date %s, id %s LIMIT $%d) %s
+		ORDER BY e.issue_date DESC, e.id DESC`, condition, order, order, len(args), expenseItems), args...)
+	if err != nil {
+		return ExpensePage{}, fmt.Errorf("list expenses: %w", err)
+	}
+	return cutPage(items, ok, backwards), nil
+}
+
+// cutPage drops the one row that was read to see whether there is a further page, and sets the cursors.
+func cutPage(items []ExpenseItem, turned, backwards bool) ExpensePage {
+	further := len(items) > PageSize
+	if further && backwards {
+		items = items[1:]
+	} else if further {
+		items = items[:PageSize]
+	}
+	page := ExpensePage{Items: items}
+	if len(items) == 0 {
+		return page
+	}
+	if turned && !backwards || backwards && further {
+		page.Before = cursor(items[0])
+	}
+	if backwards || further {
+		page.After = cursor(items[len(items)-1])
+	}
+	return page
+}
+
+func cursor(i ExpenseItem) string {
+	return i.IssueDate.Format(time.DateOnly) + "_" + strconv.FormatInt(i.ID, 10)
+}
+
+func parseCursor(s string) (date string, id int64, ok bool) {
+	date, n, ok := strings.Cut(s, "_")
+	if !ok {
+		return "", 0, false
+	}
+	if _, err := time.Parse(time.DateOnly, date); err != nil {
+		return "", 0, false
+	}
+	id, err := strconv.ParseInt(n, 10, 64)
+	return date, id, err == nil
+}
+
+func (f ExpenseFilter) where() (where []string, args []any) {
+	and := func(condition string, arg any) {
+		args = append(args, arg)
+		where = append(where, strings.ReplaceAll(condition, "?", "$"+strconv.Itoa(len(args))))
+	}
+	if f.Status != "" {
+		and("status = ?", f.Status)
+	}
+	if f.CompanyID != 0 {
+		and("company_id = ?", f.CompanyID)
+	}
+	if !f.From.IsZero() {
+		and("issue_date >= ?::date", f.From.Format(time.DateOnly))
+	}
+	if !f.To.IsZero() {
+		and("issue_date <= ?::date", f.To.Format(time.DateOnly))
+	}
+	if t := strings.TrimSpace(f.Text); t != "" {
+		escaped := strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(strings.ReplaceAll(t, "\x00", ""))
+		and("(reference ILIKE ? OR supplier ILIKE ? OR description ILIKE ?)", "%"+escaped+"%")
+	}
+	return where, args
+}
+
+// ExpenseItems returns the expenses with those ids.
+func (s *Store) ExpenseItems(ctx context.Context, ids []int64) ([]ExpenseItem, error) {
+	var items []ExpenseItem
+	err := s.db.SelectContext(ctx, &items, `WITH e AS (SELECT * FROM expenses WHERE id = ANY($1)) `+expenseItems+` ORDER BY e.id`, int64s(ids))
+	if err != nil {
+		return nil, fmt.Errorf("read expenses: %w", err)
+	}
+	return items, nil
+}
+
+// StatusCounts counts the expenses of each status, of one company (0 = of all).
+func (s *Store) StatusCounts(ctx context.Context, companyID int64) (map[ExpenseStatus]int, error) {
+	rows, err := s.db.QueryContext(ctx, `SELECT status, count(*) FROM expenses WHERE $1 = 0 OR company_id = $1 GROUP BY status`, companyID)
+	if err != nil {
+		return nil, fmt.Errorf("count expenses: %w", err)
+	}
+	defer rows.Close()
+	counts := map[ExpenseStatus]int{}
+	for rows.Next() {
+		var status ExpenseStatus
+		var n int
+		if err := rows.Scan(&status, &n); err != nil {
+			return nil, fmt.Errorf("count expenses: %w", err)
+		}
+		counts[status] = n
+	}
+	return counts, rows.Err()
+}
+
+// Sum is an amount of one currency.
+type Sum struct {
+	Currency string
+	Total    decimal.Decimal
+	Count    int
+}
+
+// HeldSums returns, per connection that is down, what waits for it per currency.
+func (s *Store) HeldSums(ctx context.Context) (map[int64][]Sum, error) {
+	rows, err := s.db.QueryContext(ctx, `SELECT p.connection_id, e.currency, sum(e.total), count(*)
+		FROM expenses e JOIN pushes p ON p.id = e.push_id WHERE e.status = 'on_hold' GROUP BY 1, 2 ORDER BY 1, 2`)
+	if err != nil {
+		return nil, fmt.Errorf("sum expenses on hold: %w", err)
+	}
+	defer rows.Close()
+	sums := map[int64][]Sum{}
+	for rows.Next() {
+		var id int64
+		var sum Sum
+		if err := rows.Scan(&id, &sum.Currency, &sum.Total, &sum.Count); err != nil {
+			return nil, fmt.Errorf("sum expenses on hold: %w", err)
+		}
+		sums[id] = append(sums[id], sum)
+	}
+	return sums, rows.Err()
+}
+
+// Notice is something that needs a person and does not go away by itself.
+type Notice struct {
+	ID        int64
+	At        time.Time
+	CompanyID *int64 `db:"company_id"`
+	ExpenseID *int64 `db:"expense_id"`
+	Reference string
+	Kind      string // may_be_booked_twice
+	Detail    json.RawMessage
+}
+
+// Notices returns the open notices, of one expense (0 = all), newest first.
+func (s *Store) Notices(ctx context.Context, expenseID int64) ([]Notice, error) {
+	var ns []Notice
+	err := s.db.SelectContext(ctx, &ns, `SELECT n.id, n.at, n.company_id, n.expense_id, coalesce(e.reference, '') AS reference, n.kind, n.detail
+		FROM notices n LEFT JOIN expenses e ON e.id = n.expense_id
+		WHERE n.closed_at IS NULL AND ($1 = 0 OR n.expense_id = $1) ORDER BY n.id DESC LIMIT 50`, expenseID)
+	if err != nil {
+		return nil, fmt.Errorf("list notices: %w", err)
+	}
+	return ns, nil
+}

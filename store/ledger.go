@@ -1,0 +1,205 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/lib/pq"
+)
+
+// Account is a record of the customer's chart of accounts, or a bank account. CodatID means nothing on another connection.
+type Account struct {
+	CodatID     string `db:"codat_id" json:"codat_id"`
+	NominalCode string `db:"nominal_code" json:"nominal_code"`
+	Name        string `db:"name" json:"name"`
+	Type        string `db:"type" json:"type"`         // Asset Expense Income Liability Equity Unknown, or newer
+	Category    string `db:"category" json:"category"` // Codat's fullyQualifiedCategory
+	Currency    string `db:"currency" json:"currency"`
+	Status      string `db:"status" json:"status"` // Active Archived Pending Unknown, or newer
+	IsBank      bool   `db:"is_bank" json:"is_bank"`
+}
+
+// Supplier is whom the customer buys from.
+type Supplier struct {
+	CodatID  string `db:"codat_id" json:"codat_id"`
+	Name     string `db:"name" json:"name"`
+	Currency string `db:"currency" json:"currency"`
+	Status   string `db:"status" json:"status"`
+}
+
+// TaxRate is a rate the customer's ledger knows. EffectiveRate is a percentage as decimal text, "" when not told.
+type TaxRate struct {
+	CodatID       string `db:"codat_id" json:"codat_id"`
+	Name          string `db:"name" json:"name"`
+	Code          string `db:"code" json:"code"`
+	EffectiveRate string `db:"effective_rate" json:"effective_rate"`
+	Status        string `db:"status" json:"status"`
+}
+
+// LedgerReading writes what one reading of a connection's ledger finds, page by page. Records that a reading to the end
+// did not meet are marked gone.
+type LedgerReading struct {
+	s       *Store
+	conn    Connection
+	started time.Time
+}
+
+// ReadLedger begins a reading of one connection's ledger.
+func (s *Store) ReadLedger(ctx context.Context, conn Connection) (*LedgerReading, error) {
+	r := &LedgerReading{s: s, conn: conn}
+	if err := s.db.GetContext(ctx, &r.started, `SELECT clock()`); err != nil {
+		return nil, fmt.Errorf("begin ledger reading: %w", err)
+	}
+	return r, nil
+}
+
+// Accounts writes one page of accounts. A bank account met again as an ordinary one stays a bank account.
+func (r *LedgerReading) Accounts(ctx context.Context, page []Account) error {
+	return r.write(ctx, "accounts", page, `
+		INSERT INTO ledger_accounts (company_id, connection_id, codat_id, nominal_code, name, type, category, currency, status, is_bank, read_at)
+		SELECT DISTINCT ON (codat_id) $1::bigint, $2::bigint, codat_id, nominal_code, name, type, category, currency, status, is_bank, $3::timestamptz
+		FROM jsonb_to_recordset($4) AS r (codat_id text, nominal_code text, name text, type text, category text, currency text, status text, is_bank boolean)
+		WHERE codat_id <> ''
+		ON CONFLICT (connection_id, codat_id) DO UPDATE SET
+			nominal_code = coalesce(nullif(excluded.nominal_code, ''), ledger_accounts.nominal_code), name = excluded.name,
+			type = coalesce(nullif(excluded.type, ''), ledger_accounts.type),
+			category = coalesce(nullif(excluded.category, ''), ledger_accounts.category),
+			currency = coalesce(nullif(excluded.currency, ''), ledger_accounts.currency),
+			status = coalesce(nullif(excluded.status, ''), ledger_accounts.status),
+			is_bank = excluded.is_bank OR (ledger_accounts.is_bank AND ledger_accounts.read_at = excluded.read_at),
+			read_at = excluded.read_at, gone_at = NULL`)
+}
+
+// Suppliers writes one page of suppliers.
+func (r *LedgerReading) Suppliers(ctx context.Context, page []Supplier) error {
+	return r.write(ctx, "suppliers", page, `
+		INSERT INTO suppliers (company_id, connection_id, codat_id, name, currency, status, read_at)
+		SELECT DISTINCT ON (codat_id) $1::bigint, $2::bigint, codat_id, name, currency, status, $3::timestamptz
+		FROM jsonb_to_recordset($4) AS r (codat_id text, name text, currency text, status text) WHERE codat_id <> ''
+		ON CONFLICT (connection_id, codat_id) DO UPDATE SET
+			name = excluded.name, currency = excluded.currency, status = excluded.status, read_at = excluded.read_at, gone_at = NULL`)
+}
+
+// TaxRates writes one page of tax rates.
+func (r *LedgerReading) TaxRates(ctx context.Context, page []TaxRate) error {
+	return r.write(ctx, "tax rates", page, `
+		INSERT INTO tax_rates (company_id, connection_id, codat_id, name, code, effective_rate, status, read_at)
+		SELECT DISTINCT ON (codat_id) $1::bigint, $2::bigint, codat_id, name, code, nullif(effective_rate, '')::numeric, status, $3::timestamptz
+		FROM jsonb_to_recordset($4) AS r (codat_id text, name text, code text, effective_rate text, status text) WHERE codat_id <> ''
+		ON CONFLICT (connection_id, codat_id) DO UPDATE SET
+			name = excluded.name, code = excluded.code, effective_rate = excluded.effective_rate, status = excluded.status,
+			read_at = excluded.read_at, gone_at = NULL`)
+}
+
+func (r *LedgerReading) write(ctx context.Context, what string, page any, query string) error {
+	j, err := json.Marshal(page)
+	if err != nil {
+		return fmt.Errorf("write %s: %w", what, err)
+	}
+	if _, err := r.s.db.ExecContext(ctx, query, r.conn.CompanyID, r.conn.ID, r.started, string(j)); err != nil {
+		return fmt.Errorf("write %s: %w", what, err)
+	}
+	return nil
+}
+
+// A LedgerTable is one kind of record that was read to the end.
+type LedgerTable string
+
+const (
+	LedgerAccounts  LedgerTable = "ledger_accounts"
+	LedgerSuppliers LedgerTable = "suppliers"
+	LedgerTaxRates  LedgerTable = "tax_rates"
+)
+
+// Ended says that a table was read to the end: what was not met is gone from the ledger.
+func (r *LedgerReading) Ended(ctx context.Context, t LedgerTable) error {
+	_, err := r.s.db.ExecContext(ctx, `UPDATE `+string(t)+` SET gone_at = clock()
+		WHERE connection_id = $1 AND read_at < $2 AND gone_at IS NULL`, r.conn.ID, r.started)
+	if err != nil {
+		return fmt.Errorf("mark what is gone from %s: %w", t, err)
+	}
+	return nil
+}
+
+const accountColumns = `codat_id, nominal_code, name, type, category, currency, status, is_bank`
+
+// AccountsMatching returns the accounts of a connection whose name, code or Codat id is text, in whatever case, archived
+// ones too; gone ones not.
+func (s *Store) AccountsMatching(ctx context.Context, connectionID int64, text string) ([]Account, error) {
+	var as []Account
+	err := s.db.SelectContext(ctx, &as, `SELECT `+accountColumns+` FROM ledger_accounts
+		WHERE connection_id = $1 AND gone_at IS NULL AND (lower(name) = lower($2) OR lower(nominal_code) = lower($2) OR codat_id = $2)
+		ORDER BY (status = 'Active') DESC, nominal_code, codat_id LIMIT 20`, connectionID, text)
+	if err != nil {
+		return nil, fmt.Errorf("look for account: %w", err)
+	}
+	return as, nil
+}
+
+// BankAccounts returns the accounts of a connection that an expense can be paid from.
+func (s *Store) BankAccounts(ctx context.Context, connectionID int64) ([]Account, error) {
+	var as []Account
+	err := s.db.SelectContext(ctx, &as, `SELECT `+accountColumns+` FROM ledger_accounts
+		WHERE connection_id = $1 AND gone_at IS NULL AND is_bank AND status NOT IN ('Archived') ORDER BY name, codat_id`, connectionID)
+	if err != nil {
+		return nil, fmt.Errorf("list bank accounts: %w", err)
+	}
+	return as, nil
+}
+
+// ExpenseAccounts returns the Active expense accounts of some companies' connections, for suggestions: by name, at most limit.
+func (s *Store) ExpenseAccounts(ctx context.Context, connectionID int64, limit int) ([]Account, error) {
+	var as []Account
+	err := s.db.SelectContext(ctx, &as, `SELECT `+accountColumns+` FROM ledger_accounts
+		WHERE connection_id = $1 AND gone_at IS NULL AND NOT is_bank AND type = 'Expense' AND status = 'Active'
+		ORDER BY lower(name), codat_id LIMIT $2`, connectionID, limit)
+	if err != nil {
+		return nil, fmt.Errorf("list expense accounts: %w", err)
+	}
+	return as, nil
+}
+
+// SuppliersMatching returns the suppliers of a connection with that name, in whatever case.
+func (s *Store) SuppliersMatching(ctx context.Context, connectionID int64, name string) ([]Supplier, error) {
+	var out []Supplier
+	err := s.db.SelectContext(ctx, &out, `SELECT codat_id, name, currency, status FROM suppliers
+		WHERE connection_id = $1 AND gone_at IS NULL AND lower(name) = lower($2) ORDER BY (status = 'Active') DESC, codat_id LIMIT 20`, connectionID, name)
+	if err != nil {
+		return nil, fmt.Errorf("look for supplier: %w", err)
+	}
+	return out, nil
+}
+
+// TaxRatesMatching returns the tax rates of a connection with that name, code or Codat id, in whatever case.
+func (s *Store) TaxRatesMatching(ctx context.Context, connectionID int64, text string) ([]TaxRate, error) {
+	var out []TaxRate
+	err := s.db.SelectContext(ctx, &out, `SELECT codat_id, name, code, coalesce(effective_rate::text, '') AS effective_rate, status FROM tax_rates
+		WHERE connection_id = $1 AND gone_at IS NULL AND (lower(name) = lower($2) OR lower(code) = lower($2) OR codat_id = $2)
+		ORDER BY (status = 'Active') DESC, codat_id LIMIT 20`, connectionID, text)
+	if err != nil {
+		return nil, fmt.Errorf("look for tax rate: %w", err)
+	}
+	return out, nil
+}
+
+// LedgerCounts says how many records of each kind were read from a connection's ledger.
+type LedgerCounts struct{ Accounts, Banks, Suppliers, TaxRates int }
+
+// LedgerCounts counts what is known of a connection's ledger.
+func (s *Store) LedgerCounts(ctx context.Context, connectionID int64) (LedgerCounts, error) {
+	var c LedgerCounts
+	err := s.db.QueryRowContext(ctx, `SELECT
+		(SELECT count(*) FROM ledger_accounts WHERE connection_id = $1 AND gone_at IS NULL AND NOT is_bank),
+		(SELECT count(*) FROM ledger_accounts WHERE connection_id = $1 AND gone_at IS NULL AND is_bank),
+		(SELECT count(*) FROM suppliers WHERE connection_id = $1 AND gone_at IS NULL),
+		(SELECT count(*) FROM tax_rates WHERE connection_id = $1 AND gone_at IS NULL)`, connectionID).
+		Scan(&c.Accounts, &c.Banks, &c.Suppliers, &c.TaxRates)
+	if err != nil {
+		return c, fmt.Errorf("count ledger records: %w", err)
+	}
+	return c, nil
+}
+
+func int64s(ids []int64) pq.Int64Array { return pq.Int64Array(ids) }

@@ -1,0 +1,200 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/govalues/decimal"
+)
+
+// PushState is how our job to get one expense into the ledger stands. A push that is not failed or withdrawn forbids
+// another one of the same expense; the schema sees to that.
+type PushState string
+
+const (
+	PushOpen          PushState = "open"           // until its cost's step is settled
+	PushComplete      PushState = "complete"       // the expense is in the ledger
+	PushFailed        PushState = "failed"         // it is not; a person may push again
+	PushNeedsChecking PushState = "needs_checking" // it may be; until late news or a person settles it
+	PushWithdrawn     PushState = "withdrawn"      // never sent
+)
+
+// Push is our job to get one expense into the ledger, as pages show it.
+type Push struct {
+	ID         int64
+	ExpenseID  int64 `db:"expense_id"`
+	CostStepID int64 `db:"cost_step_id"`
+	State      PushState
+	Cause      string
+	Subject    string
+	Snapshot   json.RawMessage
+	By         string     // the email of who pressed the button, "" when unknown
+	CreatedAt  time.Time  `db:"created_at"`
+	SettledAt  *time.Time `db:"settled_at"`
+	Platform   string
+	Steps      []Step `db:"-"`
+}
+
+// Snapshot is an expense as it was when its push was planned. Numbers are exact decimals.
+type Snapshot struct {
+	ExpenseID    int64          `json:"expense_id"`
+	Company      string         `json:"company"`
+	BaseCurrency string         `json:"base_currency"`
+	DefaultBank  string         `json:"default_bank"` // Codat's account id, "" when none is chosen
+	Reference    string         `json:"reference"`
+	IssueDate    string         `json:"issue_date"` // 2026-01-31
+	Supplier     string         `json:"supplier"`
+	Note         string         `json:"note"`
+	Currency     string         `json:"currency"`
+	Rate         json.Number    `json:"rate"` // "" (null) when none
+	PaidFrom     string         `json:"paid_from"`
+	Net          json.Number    `json:"net"`
+	Tax          json.Number    `json:"tax"`
+	Total        json.Number    `json:"total"`
+	Lines        []SnapshotLine `json:"lines"`
+}
+
+// SnapshotLine is one line of a Snapshot.
+type SnapshotLine struct {
+	Description string      `json:"description"`
+	Category    string      `json:"category"`
+	TaxRate     string      `json:"tax_rate"`
+	Net         json.Number `json:"net"`
+	Tax         json.Number `json:"tax"`
+}
+
+// Pushable is an expense that Push or Retry was pressed for, locked until the transaction ends, with what a plan needs.
+type Pushable struct {
+	ID               int64
+	CompanyID        int64 `db:"company_id"`
+	Reference        string
+	Status           ExpenseStatus
+	Currency         string
+	Total            decimal.Decimal
+	Example          bool
+	ConnectionID     *int64     `db:"connection_id"` // nil: the company has no accounting connection
+	ConnectionStatus string     `db:"connection_status"`
+	PushedBy         string     `db:"pushed_by"` // who started the newest push
+	PushedAt         *time.Time `db:"pushed_at"`
+}
+
+// Linked reports whether the expense can be sent now.
+func (p Pushable) Linked() bool { return p.ConnectionStatus == Linked }
+
+// LockPushables reads and locks the expenses with those ids, in the order of their ids, so that two people who press the
+// same button are served one after the other.
+func (tx *Tx) LockPushables(ctx context.Context, ids []int64) ([]Pushable, error) {
+	var ps []Pushable
+	err := tx.SelectContext(ctx, &ps, `
+		WITH e AS MATERIALIZED (SELECT * FROM expenses WHERE id = ANY($1) ORDER BY id FOR UPDATE)
+		SELECT e.id, e.company_id, e.reference, e.status, e.currency, e.total, co.example,
+			cn.id AS connection_id, coalesce(cn.status, '') AS connection_status,
+			coalesce(u.email, '') AS pushed_by, p.created_at AS pushed_at
+		FROM e JOIN companies co ON co.id = e.company_id AND co.deleted_at IS NULL
+			LEFT JOIN `+accountingOf+` cn ON true
+			LEFT JOIN pushes p ON p.id = e.push_id LEFT JOIN users u ON u.id = p.created_by
+		ORDER BY e.id`, int64s(ids))
+	if err != nil {
+		return nil, fmt.Errorf("lock expenses to push: %w", err)
+	}
+	return ps, nil
+}
+
+// PlannedPush is a push to be created: of a locked expense, through one connection, with the steps it needs.
+type PlannedPush struct {
+	ExpenseID    int64
+	CompanyID    int64
+	ConnectionID int64
+	Held         bool // the connection is down: the push waits
+	Retry        bool // for the record
+	Steps        []PlannedStep
+}
+
+// PlannedStep is one Codat write of a plan. Steps come in the order they must happen; the directCost is the last. An account
+// or supplier that is already on its way is joined, not repeated.
+type PlannedStep struct {
+	Kind    StepKind
+	Subject string // what makes it one and the same: a normalised name or code; the expense's id for a directCost
+	Label   string // the same for people
+}
+
+// CreatePushes freezes the expenses, plans their steps and queues what can run. The expenses are locked and may be pushed.
+func (tx *Tx) CreatePushes(ctx context.Context, by User, plans []PlannedPush) error {
+	type planned struct {
+		ExpenseID    int64  `json:"expense_id"`
+		CompanyID    int64  `json:"company_id"`
+		ConnectionID int64  `json:"connection_id"`
+		Held         bool   `json:"held"`
+		Verb         string `json:"verb"`
+		Subject      string `json:"subject"`
+		Label        string `json:"label"`
+	}
+	records := make([]planned, len(plans))
+	ids := make([]int64, len(plans))
+	for i, p := range plans {
+		cost := p.Steps[len(p.Steps)-1]
+		records[i] = planned{p.ExpenseID, p.CompanyID, p.ConnectionID, p.Held, "pushed", cost.Subject, cost.Label}
+		if p.Retry {
+			records[i].Verb = "retried"
+		}
+		ids[i] = p.ExpenseID
+	}
+	j, err := json.Marshal(records)
+	if err != nil {
+		return fmt.Errorf("create pushes: %w", err)
+	}
+	_, err = tx.ExecContext(ctx, `
+		WITH plan AS (
+			SELECT * FROM jsonb_to_recordset($1) AS r (expense_id bigint, company_id bigint, connection_id bigint, held boolean, verb text, subject text, label text)),
+		step AS (
+			INSERT INTO push_steps (company_id, connection_id, kind, subject, label, state)
+			SELECT company_id, connection_id, 'directCost', subject, label, 'ready' FROM plan ORDER BY expense_id
+			RETURNING id, connection_id, subject),
+		push AS (
+			INSERT INTO pushes (company_id, connection_id, expense_id, cost_step_id, snapshot, created_by)
+			SELECT plan.company_id, plan.connection_id, plan.expense_id, step.id, `+snapshotOf+`, nullif($2, 0)
+			FROM plan JOIN step USING (connection_id, subject) JOIN expenses e ON e.id = plan.expense_id JOIN companies co ON co.id = e.company_id
+			RETURNING id, company_id, expense_id, cost_step_id),
+		need AS (
+			INSERT INTO push_needs (push_id, step_id, company_id, position) SELECT id, cost_step_id, company_id, 1000 FROM push),
+		badge AS (
+			UPDATE expenses e SET push_id = push.id, status = CASE WHEN plan.held THEN 'on_hold' ELSE 'in_progress' END, status_at = clock()
+			FROM push JOIN plan USING (expense_id) WHERE e.id = push.expense_id)
+		INSERT INTO activity (company_id, user_id, actor, verb, subject_kind, subject_id, subject)
+		SELECT company_id, nullif($2, 0), $3, verb, 'expense', expense_id, label FROM plan`, string(j), by.ID, by.Email)
+	if err != nil {
+		return fmt.Errorf("create pushes: %w", err)
+	}
+	tx.changed(ExpenseChanged, ids...)
+	tx.changed(WorkChanged, 0)
+	return nil
+}
+
+// snapshotOf is the Snapshot of expense e of company co.
+const snapshotOf = `jsonb_build_object('expense_id', e.id, 'company', co.name, 'base_currency', coalesce(co.base_currency, ''),
+	'default_bank', coalesce(co.default_bank_id, ''), 'reference', e.reference, 'issue_date', e.issue_date, 'supplier', e.supplier,
+	'note', e.note, 'currency', e.currency, 'rate', trim_scale(e.rate), 'paid_from', e.paid_from,
+	'net', trim_scale(e.net), 'tax', trim_scale(e.tax), 'total', trim_scale(e.total),
+	'lines', (SELECT jsonb_agg(jsonb_build_object('description', l.description, 'category', l.category, 'tax_rate', l.tax_rate,
+		'net', trim_scale(l.net), 'tax', trim_scale(l.tax)) ORDER BY l.position) FROM expense_lines l WHERE l.expense_id = e.id))`
+
+// Pushes returns the pushes of an expense, newest first, each with its steps and their attempts.
+func (s *Store) Pushes(ctx context.Context, expenseID int64) ([]Push, error) {
+	var ps []Push
+	err := s.db.SelectContext(ctx, &ps, `
+		SELECT p.id, p.expense_id, p.cost_step_id, p.state, p.cause, p.subject, p.snapshot, coalesce(u.email, '') AS by,
+			p.created_at, p.settled_at, cn.platform_name AS platform
+		FROM pushes p JOIN connections cn ON cn.id = p.connection_id LEFT JOIN users u ON u.id = p.created_by
+		WHERE p.expense_id = $1 ORDER BY p.id DESC`, expenseID)
+	if err != nil {
+		return nil, fmt.Errorf("list pushes of expense %d: %w", expenseID, err)
+	}
+	for i := range ps {
+		if ps[i].Steps, err = s.stepsOf(ctx, ps[i].ID); err != nil {
+			return nil, err
+		}
+	}
+	return ps, nil
+}

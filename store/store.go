@@ -1,0 +1,120 @@
+// Package store holds Tallylight's nouns and every line of its SQL.
+//
+// Read it in this order: expense.go (what is to be booked), push.go (our job to book it), step.go (one Codat write,
+// which is also the queue entry), delivery.go (one webhook message) and change.go (how a committed change reaches the
+// open browsers). The schema is in migrations, and refuses nonsense by itself.
+//
+// Writes happen in a Tx. Whoever changes a row says so with Tx.changed; the announcement leaves with the commit, or not
+// at all. Times are the database's: clock() in the SQL.
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
+)
+
+// ErrNotFound is wrapped by every read of one thing that is not there. It is sql.ErrNoRows.
+var ErrNotFound = sql.ErrNoRows
+
+// Store is a PostgreSQL database of ours. It is safe for concurrent use.
+type Store struct {
+	db  *sqlx.DB
+	dsn string
+}
+
+// Open connects to the database at dsn, a postgres:// URL or a lib/pq key=value string. Where dsn does not say, TLS is
+// used when the server offers it.
+func Open(ctx context.Context, dsn string) (*Store, error) {
+	dsn = withSSLMode(dsn)
+	db, err := sqlx.ConnectContext(ctx, "postgres", dsn)
+	if err != nil {
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+	db.SetMaxOpenConns(24)
+	db.SetMaxIdleConns(12)
+	db.SetConnMaxIdleTime(5 * time.Minute)
+	return &Store{db: db, dsn: dsn}, nil
+}
+
+// Close closes every connection.
+func (s *Store) Close() error { return s.db.Close() }
+
+// Ping reports whether the database answers.
+func (s *Store) Ping(ctx context.Context) error {
+	if err := s.db.PingContext(ctx); err != nil {
+		return fmt.Errorf("reach database: %w", err)
+	}
+	return nil
+}
+
+// Now is the database's clock.
+func (s *Store) Now(ctx context.Context) (time.Time, error) {
+	var now time.Time
+	if err := s.db.GetContext(ctx, &now, `SELECT clock()`); err != nil {
+		return now, fmt.Errorf("read the clock: %w", err)
+	}
+	return now, nil
+}
+
+func withSSLMode(dsn string) string {
+	if strings.Contains(dsn, "sslmode=") {
+		return dsn
+	}
+	if u, err := url.Parse(dsn); err == nil && (u.Scheme == "postgres" || u.Scheme == "postgresql") {
+		q := u.Query()
+		q.Set("sslmode", "prefer")
+		u.RawQuery = q.Encode()
+		return u.String()
+	}
+	return dsn + " sslmode=prefer"
+}
+
+// Unavailable reports whether err says that the database cannot answer now, rather than that the question was wrong.
+func Unavailable(err error) bool {
+	if err == nil || errors.Is(err, ErrNotFound) {
+		return false
+	}
+	if e, ok := errors.AsType[*pq.Error](err); ok {
+		switch e.Code.Class() {
+		case "08", "53", "57", "58": // connection, resources, operator intervention, system
+			return true
+		}
+		return false
+	}
+	var op interface{ Timeout() bool } // net.Error, context.DeadlineExceeded
+	return errors.As(err, &op) || errors.Is(err, sql.ErrConnDone)
+}
+
+// Tx is one transaction. Its methods are the writes that must happen together with others.
+type Tx struct {
+	*sqlx.Tx
+	changes []Change
+}
+
+// InTx runs fn in one transaction and commits when fn returns nil. What fn changed is announced with the commit.
+func (s *Store) InTx(ctx context.Context, fn func(tx *Tx) error) error {
+	t, err := s.db.BeginTxx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	tx := &Tx{Tx: t}
+	defer t.Rollback() // does nothing after Commit
+	if err := fn(tx); err != nil {
+		return err
+	}
+	if err := tx.announce(ctx); err != nil {
+		return err
+	}
+	if err := t.Commit(); err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
+	return nil
+}
