@@ -18,8 +18,10 @@ const (
 	ExpenseChanged    ChangeKind = "expense"
 	ConnectionChanged ChangeKind = "connection"
 	DeliveryChanged   ChangeKind = "delivery"
-	WorkChanged       ChangeKind = "work"  // a step became due; ID is 0
-	InboxChanged      ChangeKind = "inbox" // a delivery waits to be applied; ID is 0
+	LedgerChanged     ChangeKind = "ledger" // a company's chart or suppliers; ID is the company's
+	PauseChanged      ChangeKind = "pause"  // sending was paused or resumed; ID is the company's, 0 for all
+	WorkChanged       ChangeKind = "work"   // a step became due; ID is 0
+	InboxChanged      ChangeKind = "inbox"  // a delivery waits to be applied; ID is 0
 )
 
 // Change is "this row is different now". It is announced by NOTIFY with the commit that made it true.

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -76,19 +77,37 @@ func (tx *Tx) SaveCompany(ctx context.Context, codatID, name, redirectURL string
 	return c, nil
 }
 
-// CompanyDeleted notes that Codat no longer has a company. Everything of ours stays; nothing is sent any more.
-func (tx *Tx) CompanyDeleted(ctx context.Context, codatID string) error {
-	var ids []int64
-	err := tx.SelectContext(ctx, &ids, `
-		WITH gone AS (UPDATE companies SET deleted_at = clock() WHERE codat_id = $1 AND deleted_at IS NULL RETURNING id)
-		UPDATE connections SET deleted_at = clock(), changed_at = clock() FROM gone
-		WHERE company_id = gone.id AND connections.deleted_at IS NULL RETURNING connections.id`, codatID)
+// CompanyDeleted notes that Codat no longer has a company. Everything of ours stays; nothing is sent any more, and nobody can
+// say any more what became of what was sent: f is the cause of that.
+func (tx *Tx) CompanyDeleted(ctx context.Context, codatID string, f Failure) error {
+	var id int64
+	err := tx.GetContext(ctx, &id, `UPDATE companies SET deleted_at = clock() WHERE codat_id = $1 AND deleted_at IS NULL RETURNING id`, codatID)
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
 	if err != nil {
 		return fmt.Errorf("delete company %q: %w", codatID, err)
 	}
-	tx.changed(ConnectionChanged, ids...)
-	for _, id := range ids {
-		if err := tx.holdOrRelease(ctx, id); err != nil {
+	var connections []int64
+	err = tx.SelectContext(ctx, &connections, `UPDATE connections SET deleted_at = clock(), changed_at = clock()
+		WHERE company_id = $1 AND deleted_at IS NULL RETURNING id`, id)
+	if err != nil {
+		return fmt.Errorf("delete connections of company %q: %w", codatID, err)
+	}
+	tx.changed(ConnectionChanged, connections...)
+	for _, c := range connections {
+		if err := tx.holdOrRelease(ctx, c); err != nil {
+			return err
+		}
+	}
+	var sent []int64
+	err = tx.SelectContext(ctx, &sent, `SELECT id FROM push_steps WHERE company_id = $1 AND kind = 'directCost'
+		AND state IN ('ready', 'sending', 'looking', 'pending') AND first_sent_at IS NOT NULL ORDER BY id FOR UPDATE`, id)
+	if err != nil {
+		return fmt.Errorf("find what was sent for company %q: %w", codatID, err)
+	}
+	for _, step := range sent {
+		if err := tx.giveUp(ctx, step, f); err != nil {
 			return err
 		}
 	}
@@ -118,10 +137,13 @@ func (s *Store) SetDefaultBank(ctx context.Context, by User, companyID int64, ac
 
 // LedgerRead notes how the reading of a company's ledger ended: trouble is "" when it was read to the end.
 func (s *Store) LedgerRead(ctx context.Context, companyID int64, trouble string) error {
-	_, err := s.db.ExecContext(ctx, `
-		UPDATE companies SET read_at = CASE WHEN $2 = '' THEN clock() ELSE read_at END, read_error = $2 WHERE id = $1`, companyID, trouble)
-	if err != nil {
-		return fmt.Errorf("note ledger reading: %w", err)
-	}
-	return nil
+	return s.InTx(ctx, func(tx *Tx) error {
+		_, err := tx.ExecContext(ctx, `
+			UPDATE companies SET read_at = CASE WHEN $2 = '' THEN clock() ELSE read_at END, read_error = $2 WHERE id = $1`, companyID, trouble)
+		if err != nil {
+			return fmt.Errorf("note ledger reading: %w", err)
+		}
+		tx.changed(LedgerChanged, companyID)
+		return nil
+	})
 }

@@ -27,14 +27,17 @@ type ExpenseItem struct {
 
 	// The accounting connection that would be used now; empty when the company has none.
 	Platform            string
+	PlatformKey         string     `db:"platform_key"`
 	ConnectionStatus    string     `db:"connection_status"`
 	ConnectionChangedAt *time.Time `db:"connection_changed_at"`
 	ProvenAt            *time.Time `db:"proven_at"`
+	Wants               Wants      // what it names that is not exactly one record of the ledger; before a push only
 
 	// The newest push; empty when there is none.
 	PushedAt   *time.Time `db:"pushed_at"`
 	Cause      string
 	Subject    string
+	FailedStep string    `db:"failed_step"` // the account or supplier that failed the push: "account Travel"
 	StepState  StepState `db:"step_state"`
 	Doubt      bool
 	SentAt     *time.Time `db:"sent_at"`
@@ -49,14 +52,16 @@ type ExpenseItem struct {
 const expenseItems = `
 	SELECT e.id, e.company_id, co.name AS company, e.reference, e.issue_date, e.supplier, e.description, e.currency, e.total,
 		e.status, e.status_at,
-		coalesce(cn.platform_name, '') AS platform, coalesce(cn.status, '') AS connection_status,
+		coalesce(cn.platform_name, '') AS platform, coalesce(cn.platform_key, '') AS platform_key, coalesce(cn.status, '') AS connection_status,
 		cn.changed_at AS connection_changed_at, cn.proven_at,
+		CASE WHEN e.status IN ('not_pushed', 'failed') THEN ` + wantsOf + ` END AS wants,
+		coalesce((SELECT f.kind || ' ' || f.label FROM push_steps f WHERE f.id = p.failed_step_id), '') AS failed_step,
 		p.created_at AS pushed_at, coalesce(p.cause, '') AS cause, coalesce(p.subject, '') AS subject,
 		coalesce(s.state, '') AS step_state, coalesce(s.doubt, false) AS doubt, s.sent_at, s.settled_at, s.next_try_at,
 		coalesce(s.wait_reason, '') AS wait_reason,
 		coalesce((SELECT w.kind || ' ' || w.label FROM push_needs n JOIN push_steps w ON w.id = n.step_id
-			WHERE n.push_id = p.id AND p.state = 'open' AND w.id <> s.id AND w.state <> 'success' ORDER BY n.position LIMIT 1), '') AS waits_for,
-		coalesce(s.state = 'pending' AND s.asked = 0 AND s.ask_at <= clock(), false) AS asking,
+			WHERE n.push_id = p.id AND p.state = 'open' AND w.kind <> 'directCost' AND w.state <> 'success' ORDER BY n.position LIMIT 1), '') AS waits_for,
+		coalesce(s.state = 'pending' AND s.ask_at <= clock(), false) AS asking,
 		clock() AS now
 	FROM e
 		JOIN companies co ON co.id = e.company_id

@@ -69,7 +69,7 @@ func (r *LedgerReading) Accounts(ctx context.Context, page []Account) error {
 			currency = coalesce(nullif(excluded.currency, ''), ledger_accounts.currency),
 			status = coalesce(nullif(excluded.status, ''), ledger_accounts.status),
 			is_bank = excluded.is_bank OR (ledger_accounts.is_bank AND ledger_accounts.read_at = excluded.read_at),
-			read_at = excluded.read_at, gone_at = NULL`)
+			read_at = excluded.read_at, gone_at = NULL, made_at = NULL`)
 }
 
 // Suppliers writes one page of suppliers.
@@ -79,7 +79,7 @@ func (r *LedgerReading) Suppliers(ctx context.Context, page []Supplier) error {
 		SELECT DISTINCT ON (codat_id) $1::bigint, $2::bigint, codat_id, name, currency, status, $3::timestamptz
 		FROM jsonb_to_recordset($4) AS r (codat_id text, name text, currency text, status text) WHERE codat_id <> ''
 		ON CONFLICT (connection_id, codat_id) DO UPDATE SET
-			name = excluded.name, currency = excluded.currency, status = excluded.status, read_at = excluded.read_at, gone_at = NULL`)
+			name = excluded.name, currency = excluded.currency, status = excluded.status, read_at = excluded.read_at, gone_at = NULL, made_at = NULL`)
 }
 
 // TaxRates writes one page of tax rates.
@@ -113,29 +113,40 @@ const (
 	LedgerTaxRates  LedgerTable = "tax_rates"
 )
 
-// Ended says that a table was read to the end: what was not met is gone from the ledger.
+// Ended says that a table was read to the end: what was not met is gone from the ledger, and may be made again. What we have
+// made ourselves is given a day to be met: Codat's copy of the ledger does not have it before its next sync.
 func (r *LedgerReading) Ended(ctx context.Context, t LedgerTable) error {
-	_, err := r.s.db.ExecContext(ctx, `UPDATE `+string(t)+` SET gone_at = clock()
-		WHERE connection_id = $1 AND read_at < $2 AND gone_at IS NULL`, r.conn.ID, r.started)
-	if err != nil {
-		return fmt.Errorf("mark what is gone from %s: %w", t, err)
-	}
-	return nil
+	return r.s.InTx(ctx, func(tx *Tx) error {
+		mayBeNew := ` AND (made_at IS NULL OR made_at < $2 - interval '1 day')`
+		if t == LedgerTaxRates {
+			mayBeNew = ""
+		}
+		var gone []string
+		err := tx.SelectContext(ctx, &gone, `UPDATE `+string(t)+` SET gone_at = clock()
+			WHERE connection_id = $1 AND read_at < $2 AND gone_at IS NULL`+mayBeNew+` RETURNING codat_id`, r.conn.ID, r.started)
+		if err != nil {
+			return fmt.Errorf("mark what is gone from %s: %w", t, err)
+		}
+		kind := map[LedgerTable]StepKind{LedgerAccounts: AccountStep, LedgerSuppliers: SupplierStep}[t]
+		_, err = tx.ExecContext(ctx, `UPDATE push_steps SET retired = true
+			WHERE connection_id = $1 AND kind = $2 AND state = 'success' AND record_id = ANY($3)`, r.conn.ID, kind, stringArray(gone))
+		if err != nil {
+			return fmt.Errorf("retire what is gone from %s: %w", t, err)
+		}
+		return nil
+	})
 }
 
 const accountColumns = `codat_id, nominal_code, name, type, category, currency, status, is_bank`
 
-// AccountsMatching returns the accounts of a connection whose name, code or Codat id is text, in whatever case, archived
-// ones too; gone ones not.
-func (s *Store) AccountsMatching(ctx context.Context, connectionID int64, text string) ([]Account, error) {
-	var as []Account
-	err := s.db.SelectContext(ctx, &as, `SELECT `+accountColumns+` FROM ledger_accounts
-		WHERE connection_id = $1 AND gone_at IS NULL AND (lower(name) = lower($2) OR lower(nominal_code) = lower($2) OR codat_id = $2)
-		ORDER BY (status = 'Active') DESC, nominal_code, codat_id LIMIT 20`, connectionID, text)
-	if err != nil {
+// AccountMatches returns Codat's ids of the accounts of a connection that text may mean, by name, code or id, in whatever case:
+// Active expense accounts, else other Active ones, else archived ones.
+func (s *Store) AccountMatches(ctx context.Context, connectionID int64, text string) ([]string, error) {
+	var ids []string
+	if err := s.db.SelectContext(ctx, &ids, `SELECT codat_id FROM account_matches($1, $2)`, connectionID, text); err != nil {
 		return nil, fmt.Errorf("look for account: %w", err)
 	}
-	return as, nil
+	return ids, nil
 }
 
 // BankAccounts returns the accounts of a connection that an expense can be paid from.
@@ -161,15 +172,13 @@ func (s *Store) ExpenseAccounts(ctx context.Context, connectionID int64, limit i
 	return as, nil
 }
 
-// SuppliersMatching returns the suppliers of a connection with that name, in whatever case.
-func (s *Store) SuppliersMatching(ctx context.Context, connectionID int64, name string) ([]Supplier, error) {
-	var out []Supplier
-	err := s.db.SelectContext(ctx, &out, `SELECT codat_id, name, currency, status FROM suppliers
-		WHERE connection_id = $1 AND gone_at IS NULL AND lower(name) = lower($2) ORDER BY (status = 'Active') DESC, codat_id LIMIT 20`, connectionID, name)
-	if err != nil {
+// SupplierMatches returns Codat's ids of the suppliers of a connection with that name or id, in whatever case.
+func (s *Store) SupplierMatches(ctx context.Context, connectionID int64, text string) ([]string, error) {
+	var ids []string
+	if err := s.db.SelectContext(ctx, &ids, `SELECT codat_id FROM supplier_matches($1, $2)`, connectionID, text); err != nil {
 		return nil, fmt.Errorf("look for supplier: %w", err)
 	}
-	return out, nil
+	return ids, nil
 }
 
 // TaxRatesMatching returns the tax rates of a connection with that name, code or Codat id, in whatever case.

@@ -9,7 +9,7 @@ import (
 )
 
 // KnownCurrency reports whether code is an ISO 4217 code.
-func KnownCurrency(code string) bool { return currency.IsValid(code) }
+func KnownCurrency(code string) bool { return code != "" && currency.IsValid(code) }
 
 // Digits is how many decimals the currency has: 2 for EUR, 0 for JPY, 3 for KWD.
 func Digits(code string) int {

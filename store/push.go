@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"time"
-
-	"github.com/govalues/decimal"
 )
 
 // PushState is how our job to get one expense into the ledger stands. A push that is not failed or withdrawn forbids
@@ -24,8 +22,9 @@ const (
 // Push is our job to get one expense into the ledger, as pages show it.
 type Push struct {
 	ID         int64
-	ExpenseID  int64 `db:"expense_id"`
-	CostStepID int64 `db:"cost_step_id"`
+	ExpenseID  int64  `db:"expense_id"`
+	CostStepID int64  `db:"cost_step_id"`
+	FailedStep *int64 `db:"failed_step_id"` // the account or supplier that failed it
 	State      PushState
 	Cause      string
 	Subject    string
@@ -71,33 +70,71 @@ type Pushable struct {
 	CompanyID        int64 `db:"company_id"`
 	Reference        string
 	Status           ExpenseStatus
-	Currency         string
-	Total            decimal.Decimal
 	Example          bool
 	ConnectionID     *int64     `db:"connection_id"` // nil: the company has no accounting connection
 	ConnectionStatus string     `db:"connection_status"`
+	PlatformName     string     `db:"platform_name"`
+	PlatformKey      string     `db:"platform_key"`
 	PushedBy         string     `db:"pushed_by"` // who started the newest push
 	PushedAt         *time.Time `db:"pushed_at"`
+	Wants            Wants
 }
 
 // Linked reports whether the expense can be sent now.
 func (p Pushable) Linked() bool { return p.ConnectionStatus == Linked }
 
+// Want is an account or supplier that an expense names and that is not exactly one record of its ledger: none, which can be
+// made, or several, among which a person must choose.
+type Want struct {
+	Kind    StepKind `json:"kind"`
+	Text    string   `json:"text"` // as typed
+	Matches int      `json:"matches"`
+}
+
+// Wants is a JSON array of Want, as the database aggregates it.
+type Wants []Want
+
+// Scan reads what wantsOf selects.
+func (w *Wants) Scan(src any) error {
+	*w = nil
+	switch src := src.(type) {
+	case nil:
+		return nil
+	case []byte:
+		return json.Unmarshal(src, w)
+	case string:
+		return json.Unmarshal([]byte(src), w)
+	}
+	return fmt.Errorf("scan wants: unexpected %T", src)
+}
+
+// wantsOf selects the Wants of expense e through connection cn, NULL when there are none.
+const wantsOf = `(
+	SELECT jsonb_agg(jsonb_build_object('kind', w.kind, 'text', w.text, 'matches', w.matches) ORDER BY w.kind, w.text) FROM (
+		SELECT 'account' AS kind, l.text, (SELECT count(*) FROM account_matches(cn.id, l.text)) AS matches
+		FROM (SELECT DISTINCT ON (lower(category)) category AS text FROM expense_lines WHERE expense_id = e.id AND category <> '' ORDER BY lower(category), position) l
+		UNION ALL
+		SELECT 'supplier', e.supplier, (SELECT count(*) FROM supplier_matches(cn.id, e.supplier)) WHERE e.supplier <> '') w
+	WHERE w.matches <> 1 AND cn.id IS NOT NULL)`
+
 // LockPushables reads and locks the expenses with those ids, in the order of their ids, so that two people who press the
 // same button are served one after the other.
 func (tx *Tx) LockPushables(ctx context.Context, ids []int64) ([]Pushable, error) {
+	if _, err := tx.ExecContext(ctx, `SELECT 1 FROM expenses WHERE id = ANY($1) ORDER BY id FOR UPDATE`, int64s(ids)); err != nil {
+		return nil, fmt.Errorf("lock expenses to push: %w", err)
+	}
 	var ps []Pushable
 	err := tx.SelectContext(ctx, &ps, `
-		WITH e AS MATERIALIZED (SELECT * FROM expenses WHERE id = ANY($1) ORDER BY id FOR UPDATE)
-		SELECT e.id, e.company_id, e.reference, e.status, e.currency, e.total, co.example,
+		SELECT e.id, e.company_id, e.reference, e.status, co.example,
 			cn.id AS connection_id, coalesce(cn.status, '') AS connection_status,
-			coalesce(u.email, '') AS pushed_by, p.created_at AS pushed_at
-		FROM e JOIN companies co ON co.id = e.company_id AND co.deleted_at IS NULL
+			coalesce(cn.platform_name, '') AS platform_name, coalesce(cn.platform_key, '') AS platform_key,
+			coalesce(u.email, '') AS pushed_by, p.created_at AS pushed_at, `+wantsOf+` AS wants
+		FROM expenses e JOIN companies co ON co.id = e.company_id AND co.deleted_at IS NULL
 			LEFT JOIN `+accountingOf+` cn ON true
 			LEFT JOIN pushes p ON p.id = e.push_id LEFT JOIN users u ON u.id = p.created_by
-		ORDER BY e.id`, int64s(ids))
+		WHERE e.id = ANY($1) ORDER BY e.id`, int64s(ids))
 	if err != nil {
-		return nil, fmt.Errorf("lock expenses to push: %w", err)
+		return nil, fmt.Errorf("read expenses to push: %w", err)
 	}
 	return ps, nil
 }
@@ -107,50 +144,70 @@ type PlannedPush struct {
 	ExpenseID    int64
 	CompanyID    int64
 	ConnectionID int64
-	Held         bool // the connection is down: the push waits
-	Retry        bool // for the record
+	Held         bool   // the connection is down: the push waits
+	Verb         string // for the record: pushed, retried
 	Steps        []PlannedStep
 }
 
 // PlannedStep is one Codat write of a plan. Steps come in the order they must happen; the directCost is the last. An account
-// or supplier that is already on its way is joined, not repeated.
+// or supplier that is already on its way, or was made before, is joined, not repeated.
 type PlannedStep struct {
 	Kind    StepKind
-	Subject string // what makes it one and the same: a normalised name or code; the expense's id for a directCost
+	Subject string // what makes it one and the same: a normalised name; the expense's id for a directCost
 	Label   string // the same for people
+}
+
+type plannedStep struct {
+	ExpenseID    int64    `json:"expense_id"`
+	CompanyID    int64    `json:"company_id"`
+	ConnectionID int64    `json:"connection_id"`
+	Kind         StepKind `json:"kind"`
+	Subject      string   `json:"subject"`
+	Label        string   `json:"label"`
+	Position     int      `json:"position"`
+	Held         bool     `json:"held"`
+	Verb         string   `json:"verb"`
 }
 
 // CreatePushes freezes the expenses, plans their steps and queues what can run. The expenses are locked and may be pushed.
 func (tx *Tx) CreatePushes(ctx context.Context, by User, plans []PlannedPush) error {
-	type planned struct {
-		ExpenseID    int64  `json:"expense_id"`
-		CompanyID    int64  `json:"company_id"`
-		ConnectionID int64  `json:"connection_id"`
-		Held         bool   `json:"held"`
-		Verb         string `json:"verb"`
-		Subject      string `json:"subject"`
-		Label        string `json:"label"`
-	}
-	records := make([]planned, len(plans))
+	needs, costs := []plannedStep{}, []plannedStep{} // never null in JSON
 	ids := make([]int64, len(plans))
 	for i, p := range plans {
-		cost := p.Steps[len(p.Steps)-1]
-		records[i] = planned{p.ExpenseID, p.CompanyID, p.ConnectionID, p.Held, "pushed", cost.Subject, cost.Label}
-		if p.Retry {
-			records[i].Verb = "retried"
-		}
 		ids[i] = p.ExpenseID
+		for n, s := range p.Steps {
+			step := plannedStep{p.ExpenseID, p.CompanyID, p.ConnectionID, s.Kind, s.Subject, s.Label, n, p.Held, p.Verb}
+			if s.Kind == DirectCostStep {
+				costs = append(costs, step)
+			} else {
+				needs = append(needs, step)
+			}
+		}
 	}
-	j, err := json.Marshal(records)
+	if err := tx.joinSteps(ctx, needs); err != nil {
+		return err
+	}
+	needsJSON, err := json.Marshal(needs)
+	if err != nil {
+		return fmt.Errorf("create pushes: %w", err)
+	}
+	costsJSON, err := json.Marshal(costs)
 	if err != nil {
 		return fmt.Errorf("create pushes: %w", err)
 	}
 	_, err = tx.ExecContext(ctx, `
 		WITH plan AS (
-			SELECT * FROM jsonb_to_recordset($1) AS r (expense_id bigint, company_id bigint, connection_id bigint, held boolean, verb text, subject text, label text)),
+			SELECT * FROM jsonb_to_recordset($1) AS r (expense_id bigint, company_id bigint, connection_id bigint, subject text, label text, held boolean, verb text)),
+		want AS (
+			SELECT r.expense_id, r.position, s.id AS step_id, s.state
+			FROM jsonb_to_recordset($4) AS r (expense_id bigint, connection_id bigint, kind text, subject text, position int)
+				JOIN push_steps s ON s.connection_id = r.connection_id AND s.kind = r.kind AND s.subject = r.subject
+					AND s.state NOT IN ('failed', 'withdrawn') AND NOT s.retired),
 		step AS (
 			INSERT INTO push_steps (company_id, connection_id, kind, subject, label, state)
-			SELECT company_id, connection_id, 'directCost', subject, label, 'ready' FROM plan ORDER BY expense_id
+			SELECT company_id, connection_id, 'directCost', subject, label,
+				CASE WHEN EXISTS (SELECT 1 FROM want WHERE want.expense_id = plan.expense_id AND want.state <> 'success') THEN 'waiting' ELSE 'ready' END
+			FROM plan ORDER BY expense_id
 			RETURNING id, connection_id, subject),
 		push AS (
 			INSERT INTO pushes (company_id, connection_id, expense_id, cost_step_id, snapshot, created_by)
@@ -158,18 +215,56 @@ func (tx *Tx) CreatePushes(ctx context.Context, by User, plans []PlannedPush) er
 			FROM plan JOIN step USING (connection_id, subject) JOIN expenses e ON e.id = plan.expense_id JOIN companies co ON co.id = e.company_id
 			RETURNING id, company_id, expense_id, cost_step_id),
 		need AS (
-			INSERT INTO push_needs (push_id, step_id, company_id, position) SELECT id, cost_step_id, company_id, 1000 FROM push),
+			INSERT INTO push_needs (push_id, step_id, company_id, position)
+			SELECT id, cost_step_id, company_id, 1000 FROM push
+			UNION ALL
+			SELECT push.id, want.step_id, push.company_id, want.position FROM want JOIN push USING (expense_id)),
 		badge AS (
 			UPDATE expenses e SET push_id = push.id, status = CASE WHEN plan.held THEN 'on_hold' ELSE 'in_progress' END, status_at = clock()
 			FROM push JOIN plan USING (expense_id) WHERE e.id = push.expense_id)
 		INSERT INTO activity (company_id, user_id, actor, verb, subject_kind, subject_id, subject)
-		SELECT company_id, nullif($2, 0), $3, verb, 'expense', expense_id, label FROM plan`, string(j), by.ID, by.Email)
+		SELECT company_id, nullif($2, 0), $3, verb, 'expense', expense_id, label FROM plan`, string(costsJSON), by.ID, by.Email, string(needsJSON))
 	if err != nil {
 		return fmt.Errorf("create pushes: %w", err)
 	}
 	tx.changed(ExpenseChanged, ids...)
 	tx.changed(WorkChanged, 0)
 	return nil
+}
+
+// joinSteps makes the account and supplier steps that are not live yet, and keeps all of them from ending until the
+// transaction does, so that nobody joins a step that has just failed.
+func (tx *Tx) joinSteps(ctx context.Context, needs []plannedStep) error {
+	if len(needs) == 0 {
+		return nil
+	}
+	j, err := json.Marshal(needs)
+	if err != nil {
+		return fmt.Errorf("join steps: %w", err)
+	}
+	const wanted = `(SELECT DISTINCT ON (connection_id, kind, subject) * FROM jsonb_to_recordset($1)
+		AS r (company_id bigint, connection_id bigint, kind text, subject text, label text) ORDER BY connection_id, kind, subject)`
+	for {
+		_, err = tx.ExecContext(ctx, `
+			INSERT INTO push_steps (company_id, connection_id, kind, subject, label, state)
+			SELECT company_id, connection_id, kind, subject, label, 'ready' FROM `+wanted+` w ORDER BY connection_id, kind, subject
+			ON CONFLICT (connection_id, kind, subject) WHERE state NOT IN ('failed', 'withdrawn') AND NOT retired DO NOTHING`, string(j))
+		if err != nil {
+			return fmt.Errorf("make steps: %w", err)
+		}
+		var missing int
+		err = tx.GetContext(ctx, &missing, `
+			WITH held AS MATERIALIZED (
+				SELECT s.id, s.connection_id, s.kind, s.subject FROM push_steps s JOIN `+wanted+` w USING (connection_id, kind, subject)
+				WHERE s.state NOT IN ('failed', 'withdrawn') AND NOT s.retired ORDER BY s.id FOR SHARE OF s)
+			SELECT count(*) FROM `+wanted+` w LEFT JOIN held USING (connection_id, kind, subject) WHERE held.id IS NULL`, string(j))
+		if err != nil {
+			return fmt.Errorf("join steps: %w", err)
+		}
+		if missing == 0 {
+			return nil
+		}
+	}
 }
 
 // snapshotOf is the Snapshot of expense e of company co.
@@ -184,7 +279,7 @@ const snapshotOf = `jsonb_build_object('expense_id', e.id, 'company', co.name, '
 func (s *Store) Pushes(ctx context.Context, expenseID int64) ([]Push, error) {
 	var ps []Push
 	err := s.db.SelectContext(ctx, &ps, `
-		SELECT p.id, p.expense_id, p.cost_step_id, p.state, p.cause, p.subject, p.snapshot, coalesce(u.email, '') AS by,
+		SELECT p.id, p.expense_id, p.cost_step_id, p.failed_step_id, p.state, p.cause, p.subject, p.snapshot, coalesce(u.email, '') AS by,
 			p.created_at, p.settled_at, cn.platform_name AS platform
 		FROM pushes p JOIN connections cn ON cn.id = p.connection_id LEFT JOIN users u ON u.id = p.created_by
 		WHERE p.expense_id = $1 ORDER BY p.id DESC`, expenseID)

@@ -11,6 +11,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"net/url"
@@ -19,6 +20,7 @@ import (
 
 	"github.com/jmoiron/sqlx"
 	"github.com/lib/pq"
+	"github.com/lib/pq/pqerror"
 )
 
 // ErrNotFound is wrapped by every read of one thing that is not there. It is sql.ErrNoRows.
@@ -90,7 +92,7 @@ func Unavailable(err error) bool {
 		return false
 	}
 	var op interface{ Timeout() bool } // net.Error, context.DeadlineExceeded
-	return errors.As(err, &op) || errors.Is(err, sql.ErrConnDone)
+	return errors.As(err, &op) || errors.Is(err, sql.ErrConnDone) || errors.Is(err, driver.ErrBadConn)
 }
 
 // Tx is one transaction. Its methods are the writes that must happen together with others.
@@ -99,8 +101,19 @@ type Tx struct {
 	changes []Change
 }
 
-// InTx runs fn in one transaction and commits when fn returns nil. What fn changed is announced with the commit.
+// InTx runs fn in one transaction and commits when fn returns nil. What fn changed is announced with the commit. Where two
+// transactions wait for each other PostgreSQL ends one; that one is run again, so fn must start afresh each time.
 func (s *Store) InTx(ctx context.Context, fn func(tx *Tx) error) error {
+	for again := 0; ; again++ {
+		err := s.inTx(ctx, fn)
+		if again < 5 && (pq.As(err, pqerror.TRDeadlockDetected) != nil || pq.As(err, pqerror.TRSerializationFailure) != nil) {
+			continue
+		}
+		return err
+	}
+}
+
+func (s *Store) inTx(ctx context.Context, fn func(tx *Tx) error) error {
 	t, err := s.db.BeginTxx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)

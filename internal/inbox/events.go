@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"tallylight/internal/codat"
+	"tallylight/internal/explain"
 	"tallylight/store"
 )
 
@@ -98,6 +99,8 @@ func applyCompanyCreated(i *Inbox, ctx context.Context, tx *store.Tx, d *store.D
 	return store.VerdictApplied, nil
 }
 
+var companyGone = store.Failure{Fact: json.RawMessage(`{}`), Cause: string(explain.CauseCompanyGone), Rules: explain.Version}
+
 func applyCompanyDeleted(_ *Inbox, ctx context.Context, tx *store.Tx, d *store.Delivery, e codat.Event) (store.Verdict, error) {
 	c, err := tx.CompanyByCodatID(ctx, e.CompanyID)
 	if errors.Is(err, store.ErrNotFound) {
@@ -107,7 +110,7 @@ func applyCompanyDeleted(_ *Inbox, ctx context.Context, tx *store.Tx, d *store.D
 		return "", err
 	}
 	d.CompanyID = &c.ID
-	return store.VerdictApplied, tx.CompanyDeleted(ctx, e.CompanyID)
+	return store.VerdictApplied, tx.CompanyDeleted(ctx, e.CompanyID, companyGone)
 }
 
 // kept are the data types of a customer's ledger that we hold a copy of, in Codat's spelling.

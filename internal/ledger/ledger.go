@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"tallylight/internal/codat"
+	"tallylight/internal/explain"
 	"tallylight/store"
 )
 
@@ -97,7 +98,8 @@ func (r *Reader) readAsked(ctx context.Context) {
 func (r *Reader) readOne(ctx context.Context, codatID string) error {
 	c, err := r.Codat.Company(ctx, codatID)
 	if notFound(err) {
-		return r.Store.InTx(ctx, func(tx *store.Tx) error { return tx.CompanyDeleted(ctx, codatID) })
+		gone := store.Failure{Fact: json.RawMessage(`{}`), Cause: string(explain.CauseCompanyGone), Rules: explain.Version}
+		return r.Store.InTx(ctx, func(tx *store.Tx) error { return tx.CompanyDeleted(ctx, codatID, gone) })
 	}
 	if err != nil {
 		return err
@@ -106,7 +108,7 @@ func (r *Reader) readOne(ctx context.Context, codatID string) error {
 	if err != nil {
 		return err
 	}
-	return r.ReadCompany(ctx, company)
+	return r.inTurn(ctx, company)
 }
 
 // ReadAll reads every company to the end. A company whose ledger cannot be read does not keep the others from being read;
@@ -140,7 +142,7 @@ func (r *Reader) ReadAll(ctx context.Context) error {
 		}
 	}
 	for _, c := range companies {
-		if err := r.ReadCompany(ctx, c); err != nil {
+		if err := r.inTurn(ctx, c); err != nil {
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
@@ -158,9 +160,40 @@ func (r *Reader) save(ctx context.Context, c codat.Company) (company store.Compa
 	return company, err
 }
 
-// ReadCompany reads one company's connections and, through its accounting connection, its ledger.
-func (r *Reader) ReadCompany(ctx context.Context, c store.Company) error {
+// inTurn reads one company when no other process reads about it.
+func (r *Reader) inTurn(ctx context.Context, c store.Company) error {
+	for {
+		free, err := r.Store.BeginReading(ctx, c.ID)
+		if err != nil {
+			return err
+		}
+		if free {
+			break
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(settle):
+		}
+	}
 	err := r.readCompany(ctx, c)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	return errors.Join(err, r.Store.EndReading(ctx, c.ID))
+}
+
+// ReadLedger reads one company for whoever holds the right to read about it.
+func (r *Reader) ReadLedger(ctx context.Context, companyID int64) error {
+	c, err := r.Store.Company(ctx, companyID)
+	if err != nil {
+		return err
+	}
+	return r.readCompany(ctx, c)
+}
+
+// readCompany reads one company's connections and, through its accounting connection, its ledger; how that went is kept.
+func (r *Reader) readCompany(ctx context.Context, c store.Company) error {
+	err := r.read(ctx, c)
 	if ctx.Err() != nil {
 		return err
 	}
@@ -179,7 +212,7 @@ func said(err error) string {
 	return "Codat could not be reached."
 }
 
-func (r *Reader) readCompany(ctx context.Context, c store.Company) error {
+func (r *Reader) read(ctx context.Context, c store.Company) error {
 	if err := r.connections(ctx, c); err != nil {
 		return err
 	}
@@ -238,12 +271,18 @@ func (r *Reader) records(ctx context.Context, c store.Company, conn store.Connec
 	if err != nil {
 		return err
 	}
-	accounts := func(ctx context.Context, page int) (codat.Page[codat.Account], error) { return r.Codat.Accounts(ctx, c.CodatID, page) }
+	accounts := func(ctx context.Context, page int) (codat.Page[codat.Account], error) {
+		return r.Codat.Accounts(ctx, c.CodatID, page)
+	}
 	banks := func(ctx context.Context, page int) (codat.Page[codat.BankAccount], error) {
 		return r.Codat.BankAccounts(ctx, c.CodatID, conn.CodatID, page)
 	}
-	suppliers := func(ctx context.Context, page int) (codat.Page[codat.Supplier], error) { return r.Codat.Suppliers(ctx, c.CodatID, page) }
-	taxRates := func(ctx context.Context, page int) (codat.Page[codat.TaxRate], error) { return r.Codat.TaxRates(ctx, c.CodatID, page) }
+	suppliers := func(ctx context.Context, page int) (codat.Page[codat.Supplier], error) {
+		return r.Codat.Suppliers(ctx, c.CodatID, page)
+	}
+	taxRates := func(ctx context.Context, page int) (codat.Page[codat.TaxRate], error) {
+		return r.Codat.TaxRates(ctx, c.CodatID, page)
+	}
 
 	bankErr := copyTo(ctx, codat.Pages(ctx, banks), bankAccount, reading.Accounts)
 	err = copyTo(ctx, codat.Pages(ctx, accounts), account, reading.Accounts)

@@ -22,7 +22,7 @@ func directCostBody(ctx context.Context, s *store.Store, c store.Claim) ([]byte,
 	if err != nil {
 		return nil, err
 	}
-	contact, err := supplier(ctx, s, c.ConnectionID, e.Supplier)
+	contact, err := supplier(ctx, s, c, e.Supplier)
 	if err != nil {
 		return nil, err
 	}
@@ -73,35 +73,18 @@ func rate(e store.Snapshot) json.Number {
 	return e.Rate
 }
 
-// expenseAccount is the account of that name or code: an Active expense account first, then any other Active one; an
-// archived one only when it is the only one, so that the ledger itself refuses it.
+// expenseAccount is the one account that a category means.
 func expenseAccount(ctx context.Context, s *store.Store, connectionID int64, category string) (string, error) {
-	found, err := s.AccountsMatching(ctx, connectionID, category)
-	if err != nil {
+	found, err := s.AccountMatches(ctx, connectionID, category)
+	switch {
+	case err != nil:
 		return "", err
+	case len(found) == 0:
+		return "", &cannotSend{explain.CauseNoAccount, category}
+	case len(found) > 1:
+		return "", &cannotSend{explain.CauseAmbiguousAccount, category}
 	}
-	var expense, active, rest []store.Account
-	for _, a := range found {
-		switch {
-		case a.IsBank:
-		case a.Status == "Active" && a.Type == "Expense":
-			expense = append(expense, a)
-		case a.Status == "Active":
-			active = append(active, a)
-		default:
-			rest = append(rest, a)
-		}
-	}
-	for _, some := range [][]store.Account{expense, active, rest} {
-		switch len(some) {
-		case 0:
-		case 1:
-			return some[0].CodatID, nil
-		default:
-			return "", &cannotSend{explain.CauseAmbiguousAccount, category}
-		}
-	}
-	return "", &cannotSend{explain.CauseNoAccount, category}
+	return found[0], nil
 }
 
 // bankAccount is the account paid from: the one of that name or code; when nothing was said the company's default, or its
@@ -140,19 +123,21 @@ func bankAccount(ctx context.Context, s *store.Store, connectionID int64, e stor
 	return "", &cannotSend{explain.CauseAmbiguousBankAccount, e.PaidFrom}
 }
 
-// supplier is the supplier of that name on the connection, nil when nobody is named or nobody is known by that name.
-func supplier(ctx context.Context, s *store.Store, connectionID int64, name string) (*codat.ContactRef, error) {
-	if name == "" {
+// supplier is the one supplier of that name, nil when nobody is named or the platform takes no name.
+func supplier(ctx context.Context, s *store.Store, c store.Claim, name string) (*codat.ContactRef, error) {
+	if name == "" || platformOf(c.PlatformKey).noContact {
 		return nil, nil
 	}
-	found, err := s.SuppliersMatching(ctx, connectionID, name)
-	if err != nil || len(found) == 0 {
+	found, err := s.SupplierMatches(ctx, c.ConnectionID, name)
+	switch {
+	case err != nil:
 		return nil, err
-	}
-	if len(found) > 1 && found[0].Status == found[1].Status {
+	case len(found) == 0:
+		return nil, &cannotSend{explain.CauseNoSupplier, name}
+	case len(found) > 1:
 		return nil, &cannotSend{explain.CauseAmbiguousSupplier, name}
 	}
-	return &codat.ContactRef{ID: found[0].CodatID, DataType: "suppliers"}, nil
+	return &codat.ContactRef{ID: found[0], DataType: "suppliers"}, nil
 }
 
 // noTax are the platforms' ids for "no tax" (Codat's documentation of expense transactions).

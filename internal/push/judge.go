@@ -14,10 +14,8 @@ import (
 	"tallylight/store"
 )
 
-// Codat replays the first reply to an idempotency key for 90 minutes; we trust it for 75 (Codat's documentation of
-// idempotency). A key that is still being worked on is waited for, for 5.
+// A key that Codat is still working on is waited for that long, and one that refuses us altogether is probed that often.
 const (
-	resendFor   = 75 * time.Minute
 	conflictFor = 5 * time.Minute
 	probeEvery  = 5 * time.Minute
 )
@@ -47,13 +45,15 @@ func judge(c store.Claim, r codat.PushReply, err error) store.Settlement {
 	case status >= 200 && status < 400: // a reply that cannot be read, or leads elsewhere
 		return doubtful(st, c, "no_answer")
 	case status == http.StatusRequestTimeout, status >= 500:
-		st.Unknown = unknown(explain.CauseLostReply, c, e)
+		st.Look = true
 	case status == http.StatusConflict:
 		if c.Age < conflictFor {
 			st.Again, st.Reason, st.Doubt = backoff(c.Attempts), "in_flight", true
 			return st
 		}
-		st.Unknown = unknown(explain.CauseLostReply, c, e)
+		st.Look = true
+	case status == http.StatusUnprocessableEntity && c.Kind != store.DirectCostStep:
+		st.Look = true
 	case status == http.StatusUnprocessableEntity:
 		st.Unknown = unknown(explain.CauseBug422, c, e)
 	case status == http.StatusTooManyRequests:
@@ -69,21 +69,20 @@ func judge(c store.Claim, r codat.PushReply, err error) store.Settlement {
 		st.Again, st.Reason = probeEvery, "forbidden"
 		st.Pause = &store.Pause{Company: c.CompanyID, For: probeEvery, Reason: st.Reason}
 	case c.Doubt:
-		st.Unknown = unknown(explain.CauseLostReply, c, e)
+		st.Look = true
 	default:
-		fact := factOf(c.Kind, c.PlatformName, e)
-		st.Failed = failure(fact)
+		st.Failed = failure(factOf(c.Kind, c.PlatformName, e))
 	}
 	return st
 }
 
 // doubtful sends the same bytes with the same key again, while Codat replays its first reply to it.
 func doubtful(st store.Settlement, c store.Claim, reason string) store.Settlement {
-	if c.Age < resendFor {
+	if c.Age < store.ResendFor {
 		st.Again, st.Reason, st.Doubt = backoff(c.Attempts), reason, true
-		return st
+	} else {
+		st.Look = true
 	}
-	st.Unknown = &store.Failure{Fact: json.RawMessage(`{}`), Cause: string(explain.CauseLostReply), Rules: explain.Version}
 	return st
 }
 
@@ -109,7 +108,7 @@ func failure(f explain.Fact) *store.Failure {
 	if err != nil { // a struct of strings and numbers
 		panic(fmt.Sprintf("marshal fact: %v", err))
 	}
-	return &store.Failure{Fact: j, Cause: string(cause), Subject: subject, Rules: explain.Version}
+	return &store.Failure{Fact: j, Cause: string(cause), Subject: subject, Rules: explain.Version, Unknown: cause.UnknownRecord()}
 }
 
 func problems(items []codat.ValidationItem) []explain.Problem {

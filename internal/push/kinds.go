@@ -12,14 +12,27 @@ import (
 
 // kind is one kind of Codat write. A new one is one more entry in kinds.
 type kind struct {
-	path codat.PushPath
+	step     store.StepKind
+	path     codat.PushPath
+	dataType string // what Codat calls it in operations and syncs
 	// body builds the bytes to send. A *cannotSend error means that the step fails without a call to Codat.
 	body func(ctx context.Context, s *store.Store, c store.Claim) ([]byte, error)
 }
 
 // kinds are the steps a push can have, in the order in which they happen.
-var kinds = map[store.StepKind]kind{
-	store.DirectCostStep: {codat.PushDirectCosts, directCostBody},
+var kinds = []kind{
+	{store.AccountStep, codat.PushAccounts, "chartOfAccounts", accountBody},
+	{store.SupplierStep, codat.PushSuppliers, "suppliers", supplierBody},
+	{store.DirectCostStep, codat.PushDirectCosts, "directCosts", directCostBody},
+}
+
+func kindOf(step store.StepKind) kind {
+	for _, k := range kinds {
+		if k.step == step {
+			return k
+		}
+	}
+	panic(fmt.Sprintf("no kind of step is %q", step)) // the schema knows more kinds than this list
 }
 
 // cannotSend is why a step fails before anything is sent.
@@ -30,6 +43,9 @@ type cannotSend struct {
 
 func (e *cannotSend) Error() string { return fmt.Sprintf("cannot send: %s %q", e.cause, e.subject) }
 
-func (e *cannotSend) failure() store.Failure {
-	return store.Failure{Fact: json.RawMessage(`{}`), Cause: string(e.cause), Subject: e.subject, Rules: explain.Version}
+func (e *cannotSend) failure() store.Failure { return known(e.cause, e.subject) }
+
+// known is a failure whose cause we know ourselves.
+func known(cause explain.Cause, subject string) store.Failure {
+	return store.Failure{Fact: json.RawMessage(`{}`), Cause: string(cause), Subject: subject, Rules: explain.Version}
 }

@@ -1,17 +1,16 @@
 // Package push is how an expense reaches the ledger.
 //
-// Press plans: it turns a pressed Push or Retry into steps, each one Codat write, and queues them. Worker sends: it claims
-// steps that are due, writes down what it is about to send, sends it, and judges what came back (judge.go is the table of
-// that). Asker reads: it asks Codat how an operation stands when a webhook told too little, or nothing at all. Whatever the
-// source, news ends in store.FinishStep.
+// Press plans: it turns a pressed Push or Retry into steps, each one Codat write, and queues them; plan.go and kinds.go say which
+// steps and in which order. Worker sends: it claims steps that are due, writes down what it is about to send, sends it, and
+// judges what came back (judge.go is the table of that). Sweeper reads: it asks Codat how operations stand of which no webhook
+// told enough, and looks for steps in doubt (look.go). Whatever the source, news ends in store.FinishStep.
 package push
 
 import (
 	"context"
 	"fmt"
-	"slices"
-	"strconv"
 
+	"tallylight/internal/explain"
 	"tallylight/store"
 )
 
@@ -40,38 +39,99 @@ const (
 // why not. Pressing twice, two people pressing, or pressing during a push all end in one push.
 func Press(ctx context.Context, s *store.Store, by store.User, button Button, ids []int64) (Pressed, error) {
 	var done Pressed
-	err := s.InTx(ctx, func(tx *store.Tx) error {
-		done = Pressed{}
-		pushables, err := tx.LockPushables(ctx, ids)
-		if err != nil {
-			return err
-		}
-		var plans []store.PlannedPush
-		for _, p := range pushables {
-			if why := refusal(p, button); why != "" {
-				done.Refused = append(done.Refused, Refused{p.ID, why})
-				continue
-			}
-			plans = append(plans, plan(p, button))
-			done.Started = append(done.Started, p.ID)
-			if !p.Linked() {
-				done.Held = append(done.Held, p.ID)
-			}
-		}
-		for _, id := range ids {
-			if !slices.ContainsFunc(pushables, func(p store.Pushable) bool { return p.ID == id }) {
-				done.Refused = append(done.Refused, Refused{id, "This expense is not here any more."})
-			}
-		}
-		if len(plans) == 0 {
-			return nil
-		}
-		return tx.CreatePushes(ctx, by, plans)
+	err := s.InTx(ctx, func(tx *store.Tx) (err error) {
+		done, err = press(ctx, tx, by, button, ids)
+		return err
 	})
 	if err != nil {
 		return Pressed{}, fmt.Errorf("press %s: %w", button, err)
 	}
 	return done, nil
+}
+
+func press(ctx context.Context, tx *store.Tx, by store.User, button Button, ids []int64) (Pressed, error) {
+	var done Pressed
+	pushables, err := tx.LockPushables(ctx, ids)
+	if err != nil {
+		return done, err
+	}
+	var plans []store.PlannedPush
+	found := make(map[int64]bool, len(pushables))
+	for _, p := range pushables {
+		found[p.ID] = true
+		if why := refusal(p, button); why != "" {
+			done.Refused = append(done.Refused, Refused{p.ID, why})
+			continue
+		}
+		plans = append(plans, plan(p, button))
+		done.Started = append(done.Started, p.ID)
+		if !p.Linked() {
+			done.Held = append(done.Held, p.ID)
+		}
+	}
+	for _, id := range ids {
+		if !found[id] {
+			done.Refused = append(done.Refused, Refused{id, "This expense is not here any more."})
+		}
+	}
+	if len(plans) == 0 {
+		return done, nil
+	}
+	return done, tx.CreatePushes(ctx, by, plans)
+}
+
+// NotThere pushes an expense again that needed checking, because that person did not find it in the ledger.
+func NotThere(ctx context.Context, s *store.Store, by store.User, expenseID int64) (Pressed, error) {
+	var done Pressed
+	err := s.InTx(ctx, func(tx *store.Tx) error {
+		err := tx.AbsentByPerson(ctx, by, expenseID, known(explain.CauseNotInLedger, ""))
+		if err != nil {
+			return err
+		}
+		done, err = press(ctx, tx, by, Retry, []int64{expenseID})
+		return err
+	})
+	if err != nil {
+		return Pressed{}, fmt.Errorf("push again: %w", err)
+	}
+	return done, nil
+}
+
+// replan moves pushes to the connection that has replaced theirs: plans of which nothing was sent are made anew, the others
+// need checking.
+func replan(ctx context.Context, s *store.Store) error {
+	const batch = 200
+	for {
+		var stranded []store.Stranded
+		err := s.InTx(ctx, func(tx *store.Tx) (err error) {
+			if stranded, err = tx.Stranded(ctx, batch); err != nil {
+				return err
+			}
+			for _, e := range stranded {
+				if e.Sent {
+					if err := tx.Strand(ctx, e.StepID, known(explain.CauseReplaced, "")); err != nil {
+						return err
+					}
+					continue
+				}
+				by := store.User{ID: e.UserID, Email: e.Email}
+				withdrawn, err := tx.Withdraw(ctx, by, []int64{e.ExpenseID})
+				if err != nil {
+					return err
+				}
+				if _, err := press(ctx, tx, by, Push, withdrawn); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return fmt.Errorf("plan anew: %w", err)
+		}
+		if len(stranded) < batch {
+			return nil
+		}
+	}
 }
 
 // refusal is why the button does not start a push of p, "" when it does.
@@ -98,12 +158,8 @@ func refusal(p store.Pushable, button Button) string {
 	case p.ConnectionID == nil:
 		return p.Reference + " cannot go anywhere: its company has no accounting connection."
 	}
-	return ""
-}
-
-func plan(p store.Pushable, button Button) store.PlannedPush {
-	return store.PlannedPush{
-		ExpenseID: p.ID, CompanyID: p.CompanyID, ConnectionID: *p.ConnectionID, Held: !p.Linked(), Retry: button == Retry,
-		Steps: []store.PlannedStep{{Kind: store.DirectCostStep, Subject: strconv.FormatInt(p.ID, 10), Label: p.Reference}},
+	if f := foresee(p.PlatformName, p.PlatformKey, p.Wants); f.problem != "" {
+		return p.Reference + " cannot be pushed: " + f.problem + "."
 	}
+	return ""
 }

@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	perCompany = 10               // Codat's limit of requests at once for one company
+	perCompany = 9                // Codat's limit is 10 requests at once for one company; one is kept for reading
 	lease      = 45 * time.Second // the client's deadline of 30 s, and some
 	tick       = time.Second      // correctness; Wake is for speed
 	drain      = 10 * time.Second // how long sends under way may take at shutdown
@@ -89,7 +89,7 @@ func (w *Worker) claim(ctx context.Context, free int) []store.Claim {
 // send makes one attempt at one step. Nothing is sent before it is written down what will be.
 func (w *Worker) send(ctx context.Context, c store.Claim) {
 	log := w.Log.With("step", c.ID, "kind", c.Kind)
-	k := kinds[c.Kind]
+	k := kindOf(c.Kind)
 	body := c.Body
 	if body == nil {
 		var err error

@@ -49,6 +49,7 @@ CREATE TABLE companies (
   created_at      timestamptz NOT NULL DEFAULT clock(),
   read_at         timestamptz,                        -- its ledger was last read to the end
   read_error      text NOT NULL DEFAULT '',           -- why the last reading stopped, '' when it did not
+  reading_until   timestamptz,                        -- one process reads about it from Codat, until then at the latest
   deleted_at      timestamptz
 );
 
@@ -85,6 +86,7 @@ CREATE TABLE ledger_accounts (
   is_bank       boolean NOT NULL DEFAULT false,
   read_at       timestamptz NOT NULL DEFAULT clock(),
   gone_at       timestamptz,
+  made_at       timestamptz,                          -- we made it, and no reading has met it yet
   PRIMARY KEY (connection_id, codat_id)
 );
 CREATE INDEX ledger_accounts_by_name ON ledger_accounts (connection_id, lower(name));
@@ -99,6 +101,7 @@ CREATE TABLE suppliers (
   status        text NOT NULL DEFAULT '',
   read_at       timestamptz NOT NULL DEFAULT clock(),
   gone_at       timestamptz,
+  made_at       timestamptz,                          -- we made it, and no reading has met it yet
   PRIMARY KEY (connection_id, codat_id)
 );
 CREATE INDEX suppliers_by_name ON suppliers (connection_id, lower(name));
@@ -115,6 +118,29 @@ CREATE TABLE tax_rates (
   gone_at        timestamptz,
   PRIMARY KEY (connection_id, codat_id)
 );
+
+-- The accounts that a category of that name, code or id may mean, best first: Active expense accounts, else other Active ones,
+-- else archived ones. One row is a match, several are for a person to choose from, none is an account that does not exist yet.
+-- +goose StatementBegin
+CREATE FUNCTION account_matches(conn bigint, wanted text) RETURNS TABLE (codat_id text) LANGUAGE sql STABLE AS $$
+  SELECT m.codat_id FROM (
+    SELECT a.codat_id, k.rank, min(k.rank) OVER () AS best
+    FROM ledger_accounts a, LATERAL (SELECT CASE WHEN a.status <> 'Active' THEN 3 WHEN a.type <> 'Expense' THEN 2 ELSE 1 END AS rank) k
+    WHERE a.connection_id = conn AND a.gone_at IS NULL AND NOT a.is_bank
+      AND (lower(a.name) = lower(btrim(wanted)) OR lower(a.nominal_code) = lower(btrim(wanted)) OR a.codat_id = btrim(wanted))) m
+  WHERE m.rank = m.best ORDER BY m.codat_id
+$$;
+-- +goose StatementEnd
+
+-- The same for a supplier.
+-- +goose StatementBegin
+CREATE FUNCTION supplier_matches(conn bigint, wanted text) RETURNS TABLE (codat_id text) LANGUAGE sql STABLE AS $$
+  SELECT m.codat_id FROM (
+    SELECT s.codat_id, s.status = 'Archived' AS archived, bool_and(s.status = 'Archived') OVER () AS all_archived
+    FROM suppliers s WHERE s.connection_id = conn AND s.gone_at IS NULL AND (lower(s.name) = lower(btrim(wanted)) OR s.codat_id = btrim(wanted))) m
+  WHERE m.archived = m.all_archived ORDER BY m.codat_id
+$$;
+-- +goose StatementEnd
 
 -- Expenses ---------------------------------------------------------------------------------------------------------
 
@@ -166,25 +192,32 @@ CREATE TABLE push_steps (
   company_id      bigint NOT NULL REFERENCES companies,
   connection_id   bigint NOT NULL REFERENCES connections,
   kind            text NOT NULL CHECK (kind IN ('account', 'supplier', 'directCost', 'attachment')),
-  subject         text NOT NULL CHECK (subject <> ''), -- what it writes: a normalised name or code, or the expense's id
+  subject         text NOT NULL CHECK (subject <> ''), -- what it writes: a normalised name, or the expense's id
   label           text NOT NULL,                       -- the same for people
+  code            text,                                -- of an account: the nominal code chosen for it
   state           text NOT NULL CHECK (state IN
-                  ('waiting', 'ready', 'sending', 'pending', 'needs_checking', 'success', 'failed', 'withdrawn')),
+                  ('waiting', 'ready', 'sending', 'looking', 'pending', 'needs_checking', 'success', 'failed', 'withdrawn')),
   doubt           boolean NOT NULL DEFAULT false,      -- sent, and we do not know whether it was accepted
   body            bytea,                               -- the exact bytes, from the first send on
   idempotency_key uuid NOT NULL DEFAULT gen_random_uuid(),
   attempts        int NOT NULL DEFAULT 0,
   first_sent_at   timestamptz,
+  key_sent_at     timestamptz,                         -- when the present key was first used
   sent_at         timestamptz,
   next_try_at     timestamptz NOT NULL DEFAULT clock(),
   wait_reason     text NOT NULL DEFAULT '',            -- why next_try_at is in the future
   lease_until     timestamptz,
   lease           uuid,
   operation_key   text UNIQUE,
-  ask_at          timestamptz,                         -- when to read the operation from Codat
+  ask_at          timestamptz,                         -- when to read the operation, or to look for it, at Codat
   asked           int NOT NULL DEFAULT 0,
+  sync_id         text,                                -- while looking: the reading of the ledger that Codat was asked for
+  absent_at       timestamptz,                         -- while looking: when it was first found to be absent
+  absent_for      int NOT NULL DEFAULT 0,              -- keys that were proven never to have been accepted
   record_id       text,
   record_type     text,
+  retired         boolean NOT NULL DEFAULT false,      -- its record has left the ledger: it may be made again
+  resynced        boolean NOT NULL DEFAULT false,      -- sent once more after the ledger did not know a record just made
   error           jsonb,                               -- the failure as Codat told it: explain.Fact
   warnings        jsonb,
   created_at      timestamptz NOT NULL DEFAULT clock(),
@@ -193,13 +226,20 @@ CREATE TABLE push_steps (
   CHECK ((state = 'sending') = (lease IS NOT NULL)),
   CHECK ((lease IS NULL) = (lease_until IS NULL)),
   CHECK (state <> 'pending' OR operation_key IS NOT NULL),
+  CHECK (state <> 'looking' OR doubt),
+  CHECK (state <> 'withdrawn' OR first_sent_at IS NULL),
   CHECK (first_sent_at IS NULL OR body IS NOT NULL),
   CHECK (NOT doubt OR first_sent_at IS NOT NULL)
 );
 -- One live step for one thing on one connection, whoever wants it.
-CREATE UNIQUE INDEX push_steps_live ON push_steps (connection_id, kind, subject) WHERE state NOT IN ('failed', 'withdrawn');
-CREATE INDEX push_steps_due ON push_steps (next_try_at, id) WHERE state = 'ready';
-CREATE INDEX push_steps_leased ON push_steps (lease_until) WHERE state = 'sending';
+CREATE UNIQUE INDEX push_steps_live ON push_steps (connection_id, kind, subject)
+  WHERE state NOT IN ('failed', 'withdrawn') AND NOT retired;
+-- No two accounts that are on their way get one code.
+CREATE UNIQUE INDEX push_steps_code ON push_steps (connection_id, code)
+  WHERE code IS NOT NULL AND state NOT IN ('failed', 'withdrawn') AND NOT retired;
+CREATE INDEX push_steps_due ON push_steps (connection_id, next_try_at, id) WHERE state = 'ready';
+CREATE INDEX push_steps_sending ON push_steps (company_id, lease_until) WHERE state = 'sending';
+CREATE INDEX push_steps_doubt ON push_steps (key_sent_at) WHERE doubt AND state = 'ready';
 CREATE INDEX push_steps_ask ON push_steps (ask_at) WHERE ask_at IS NOT NULL;
 CREATE INDEX push_steps_by_company ON push_steps (company_id, id);
 
@@ -215,6 +255,7 @@ CREATE TABLE pushes (
   cause         text NOT NULL DEFAULT '',              -- explain's code, and the value in it
   subject       text NOT NULL DEFAULT '',
   rules         int NOT NULL DEFAULT 0,                -- the version of explain's rules that chose cause
+  failed_step_id bigint REFERENCES push_steps,          -- the account or supplier that failed it, if not the cost itself
   created_by    bigint REFERENCES users ON DELETE SET NULL,
   created_at    timestamptz NOT NULL DEFAULT clock(),
   settled_at    timestamptz,
@@ -223,6 +264,7 @@ CREATE TABLE pushes (
 CREATE UNIQUE INDEX pushes_live ON pushes (expense_id) WHERE state NOT IN ('failed', 'withdrawn');
 CREATE INDEX pushes_by_expense ON pushes (expense_id, id);
 CREATE INDEX pushes_open ON pushes (connection_id) WHERE state = 'open';
+CREATE INDEX pushes_by_failed_step ON pushes (failed_step_id) WHERE failed_step_id IS NOT NULL;
 
 ALTER TABLE expenses ADD FOREIGN KEY (push_id) REFERENCES pushes DEFERRABLE INITIALLY DEFERRED;
 
@@ -251,14 +293,40 @@ CREATE TABLE push_attempts (
   UNIQUE (step_id, number)
 );
 
--- What Codat asked of us: one row for the whole client, one a company that has a request of its own.
+-- Why nothing is sent for now, for the whole client or one company: what Codat asked of us, and what a person decided.
 CREATE TABLE send_pauses (
-  company_id bigint UNIQUE REFERENCES companies,       -- null: the whole client
-  until      timestamptz NOT NULL,
-  reason     text NOT NULL,                            -- rate_limited, unauthorized, payment_required, forbidden
-  since      timestamptz NOT NULL DEFAULT clock()
+  company_id bigint REFERENCES companies,              -- null: the whole client
+  by_person  boolean NOT NULL,
+  until      timestamptz NOT NULL,                     -- infinity where a person paused
+  reason     text NOT NULL CHECK (by_person = (reason = 'person')), -- or rate_limited, unauthorized, payment_required, forbidden
+  user_id    bigint REFERENCES users,
+  since      timestamptz NOT NULL DEFAULT clock(),
+  UNIQUE NULLS NOT DISTINCT (company_id, by_person)
 );
-CREATE UNIQUE INDEX send_pauses_client ON send_pauses ((company_id IS NULL)) WHERE company_id IS NULL;
+
+-- How much of the day's requests Codat says is left: one row.
+CREATE TABLE codat_quota (
+  one        boolean PRIMARY KEY DEFAULT true CHECK (one),
+  day_limit  int NOT NULL,
+  remaining  int NOT NULL,
+  reset_at   timestamptz,
+  read_at    timestamptz NOT NULL DEFAULT clock()
+);
+
+-- Writes in a company's history that nobody here sent: another program's, or ours from before a backup was restored.
+CREATE TABLE foreign_operations (
+  operation_key text PRIMARY KEY,
+  company_id    bigint NOT NULL REFERENCES companies,
+  connection    text NOT NULL DEFAULT '',              -- Codat's connection id
+  data_type     text NOT NULL DEFAULT '',
+  status        text NOT NULL DEFAULT '',
+  record_id     text NOT NULL DEFAULT '',
+  requested_at  timestamptz,
+  seen_at       timestamptz NOT NULL DEFAULT clock(),
+  dismissed_at  timestamptz,
+  dismissed_by  bigint REFERENCES users
+);
+CREATE INDEX foreign_operations_open ON foreign_operations (company_id, seen_at) WHERE dismissed_at IS NULL;
 
 -- Webhooks ---------------------------------------------------------------------------------------------------------
 
@@ -318,7 +386,7 @@ CREATE TABLE notices (
   at         timestamptz NOT NULL DEFAULT clock(),
   company_id bigint REFERENCES companies,
   expense_id bigint REFERENCES expenses,
-  kind       text NOT NULL,                            -- may_be_booked_twice
+  kind       text NOT NULL,                            -- may_be_booked_twice, may_be_made_twice
   detail     jsonb NOT NULL DEFAULT '{}',
   closed_at  timestamptz,
   closed_by  bigint REFERENCES users

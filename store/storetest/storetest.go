@@ -41,7 +41,7 @@ func start(ctx context.Context) (stop func(), err error) {
 	if err != nil {
 		return nil, fmt.Errorf("make folder for the test database: %w", err)
 	}
-	server, err = devdb.Start(ctx, devdb.Config{Dir: dir})
+	server, err = devdb.Start(ctx, devdb.Config{Dir: dir, Unsafe: true})
 	if err != nil {
 		os.RemoveAll(dir)
 		return nil, fmt.Errorf("start the test database: %w", err)

@@ -1,0 +1,37 @@
+# On Debian with Go: "make run" and open the address it prints. As root, what is missing is installed.
+export PATH := $(PATH):/usr/local/go/bin
+# A checkout that belongs to another user has no history that git would show to go build.
+export GOFLAGS := -buildvcs=false $(GOFLAGS)
+
+.PHONY: run build test race check bench soak generate
+
+run: ## builds and runs the server
+	@.ci/install postgres
+	@$(MAKE) --no-print-directory build
+	@exec ./tallylight
+
+build:
+	go build -o tallylight .
+
+test: ## runs every test, those in the browser too
+	@.ci/install postgres chromium
+	go test ./...
+
+race: ## the same with the race detector
+	@.ci/install postgres chromium gcc
+	CGO_ENABLED=1 go test -race ./...
+
+check: ## format, vet, staticcheck, generated code, modules
+	@.ci/check
+
+bench: ## runs the benchmarks
+	@.ci/install postgres
+	go test -run '^$$' -bench . -benchmem ./...
+
+soak: ## runs the long tests, which no other target runs: those named TestSoak behind the build tag soak
+	@.ci/install postgres chromium
+	go test -tags soak -run '^TestSoak' -count=1 -timeout 3h -v ./...
+
+generate: ## writes *_templ.go
+	go tool templ fmt .
+	go tool templ generate

@@ -1,0 +1,106 @@
+package handlers
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"tallylight/internal/push"
+	"tallylight/store"
+)
+
+// expensePush pushes or retries one expense.
+func (h *Handlers) expensePush(button push.Button) personal {
+	return func(w http.ResponseWriter, r *http.Request, who store.User) error {
+		id, err := pathID(r)
+		if err != nil {
+			return err
+		}
+		return h.press(w, r, who, button, []int64{id}, expenseURL(id))
+	}
+}
+
+// expensesPush pushes or retries exactly the expenses that were ticked.
+func (h *Handlers) expensesPush(button push.Button) personal {
+	return func(w http.ResponseWriter, r *http.Request, who store.User) error {
+		if err := r.ParseForm(); err != nil {
+			return badForm(err)
+		}
+		var ids []int64
+		for _, s := range r.Form["id"] {
+			if id, err := strconv.ParseInt(s, 10, 64); err == nil {
+				ids = append(ids, id)
+			}
+		}
+		slices.Sort(ids)
+		return h.press(w, r, who, button, slices.Compact(ids), "/expenses")
+	}
+}
+
+func (h *Handlers) press(w http.ResponseWriter, r *http.Request, who store.User, button push.Button, ids []int64, from string) error {
+	if len(ids) == 0 {
+		return h.done(w, r, back(r, from), "Nothing was ticked, so nothing was sent.")
+	}
+	pressed, err := push.Press(r.Context(), h.Store, who, button, ids)
+	if err != nil {
+		return err
+	}
+	if len(pressed.Started) > 0 {
+		h.WakePush()
+	}
+	said, err := h.pressedSentence(r.Context(), pressed)
+	if err != nil {
+		return err
+	}
+	return h.done(w, r, back(r, from), said)
+}
+
+// fewRefusals is how many refusals get a sentence of their own.
+const fewRefusals = 3
+
+func (h *Handlers) pressedSentence(ctx context.Context, p push.Pressed) (string, error) {
+	var said []string
+	if len(p.Started) == 1 {
+		items, err := h.Store.ExpenseItems(ctx, p.Started)
+		if err != nil {
+			return "", err
+		}
+		name := "The expense"
+		if len(items) == 1 {
+			name = items[0].Reference
+		}
+		said = append(said, startedOne(name, len(p.Held) == 1))
+	} else if len(p.Started) > 1 {
+		said = append(said, startedMany(len(p.Started)-len(p.Held), len(p.Held)))
+	}
+	for i, refused := range p.Refused {
+		if i == fewRefusals {
+			said = append(said, fmt.Sprintf("%s more could not be sent either.", number(len(p.Refused)-i)))
+			break
+		}
+		said = append(said, refused.Sentence)
+	}
+	return strings.Join(said, " "), nil
+}
+
+func startedOne(reference string, held bool) string {
+	if held {
+		return reference + " waits for its connection, and goes by itself when that is back."
+	}
+	return reference + " is on its way."
+}
+
+func startedMany(moving, held int) string {
+	switch {
+	case held == 0:
+		return expenses(moving) + " are on their way."
+	case moving == 0:
+		return expenses(held) + " wait for their connection, and go by themselves when it is back."
+	case moving == 1:
+		return fmt.Sprintf("1 expense is on its way; %s %s for the connection.", number(held), wait(held))
+	}
+	return fmt.Sprintf("%s are on their way; %s %s for their connection.", expenses(moving), number(held), wait(held))
+}

@@ -1,0 +1,59 @@
+// Package handlers answers each route: it reads the request, asks store or push, and renders a view.
+//
+// Start with routes.go, the table of contents. person.go says who is asking and what surrounds a page for them; row.go turns
+// an expense into what a list shows; live.go sends that same row to the browsers that watch; webhook.go is where Codat comes in.
+package handlers
+
+import (
+	"log/slog"
+	"net/http"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"tallylight/internal/codat"
+	"tallylight/store"
+	"tallylight/views"
+	"tallylight/web"
+)
+
+// Config is what the handlers work with. All of it is needed.
+type Config struct {
+	Store    *store.Store
+	Sessions *web.Sessions
+	Hub      *web.Hub
+	Verifier *codat.Verifier
+	Metrics  *web.Metrics
+	Log      *slog.Logger
+
+	PublicURL string         // where people reach us: "https://tallylight.example.com"
+	Location  *time.Location // the zone of the times on pages
+
+	Wake        func()               // a delivery was stored
+	WakePush    func()               // a push was planned
+	ReadCompany func(codatID string) // have this company's books read again
+}
+
+// Handlers answer the routes, and send changed rows to the browsers.
+type Handlers struct {
+	Config
+	errors  web.Adapter
+	news    news
+	refused rate.Sometimes // how often refused webhooks are logged
+}
+
+// New returns the handlers. Routes serves them; Run and Announce keep open pages live.
+func New(c Config) *Handlers {
+	h := &Handlers{Config: c, news: newNews(), refused: rate.Sometimes{First: 5, Interval: 10 * time.Second}}
+	h.errors = web.Adapter{Render: h.errorPage, Unavailable: store.Unavailable, Log: c.Log}
+	return h
+}
+
+// errorPage tells a person, in the frame of their pages where possible, what could not be done.
+func (h *Handlers) errorPage(w http.ResponseWriter, r *http.Request, status int, sentence string) error {
+	frame := views.Frame{Title: http.StatusText(status)}
+	if who, err := h.person(r, false); err == nil {
+		frame.Email, frame.May = who.Email, rights(who)
+	}
+	return web.Render(w, r, status, views.Error(views.ErrorPage{Frame: frame, Status: status, Sentence: sentence}))
+}

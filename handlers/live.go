@@ -1,0 +1,269 @@
+package handlers
+
+import (
+	"bytes"
+	"context"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/a-h/templ"
+
+	"tallylight/store"
+	"tallylight/views"
+	"tallylight/web"
+)
+
+// The topics of the live stream, and so what a page may watch.
+const (
+	expensesTopic    = "expenses"
+	connectionsTopic = "connections"
+	deliveriesTopic  = "deliveries" // for administrators
+)
+
+// live is the stream of a page. It does not count as use of the session: a page left open does not keep anybody signed in.
+func (h *Handlers) live(w http.ResponseWriter, r *http.Request) error {
+	who, err := h.person(r, false)
+	if err == errNobody {
+		return web.Unauthorized("Sign in to watch this live.")
+	}
+	if err != nil {
+		return err
+	}
+	if !who.Role.May(store.Admin) {
+		if r, err = withoutDeliveries(r); err != nil {
+			return err
+		}
+	}
+	return h.Hub.Stream(w, r, who.ID, h.Sessions.Alive(r))
+}
+
+// withoutDeliveries is r with the topics that everybody may watch.
+func withoutDeliveries(r *http.Request) (*http.Request, error) {
+	q := r.URL.Query()
+	topics := strings.FieldsFunc(q.Get("topics"), func(c rune) bool { return c == ',' || c == ' ' })
+	if slices.Contains(topics, deliveriesTopic) {
+		return nil, web.Forbidden("Deliveries are for administrators.")
+	}
+	if len(topics) == 0 {
+		q.Set("topics", expensesTopic+","+connectionsTopic)
+	}
+	all := r.Clone(r.Context())
+	all.URL.RawQuery = q.Encode()
+	return all, nil
+}
+
+const (
+	mostAtOnce  = 500                    // changed rows that are read and rendered; more, and the pages read themselves
+	countsPause = 500 * time.Millisecond // between two counts
+)
+
+// news is what changed and has not been sent to the browsers yet.
+type news struct {
+	mu      sync.Mutex
+	changed map[store.Change]bool
+	missed  bool // too much, or unknown
+	wake    chan struct{}
+}
+
+func newNews() news { return news{changed: map[store.Change]bool{}, wake: make(chan struct{}, 1)} }
+
+// Announce hands over what store.Listen heard; nil means that changes may have been missed. It does not wait.
+func (h *Handlers) Announce(changes []store.Change) {
+	n := &h.news
+	n.mu.Lock()
+	if changes == nil {
+		n.missed = true
+	}
+	for _, c := range changes {
+		switch c.Kind {
+		case store.ExpenseChanged, store.ConnectionChanged, store.DeliveryChanged:
+			n.changed[c] = true
+		}
+	}
+	if len(n.changed) > mostAtOnce {
+		n.missed = true
+	}
+	if n.missed {
+		clear(n.changed)
+	}
+	something := n.missed || len(n.changed) > 0
+	n.mu.Unlock()
+	if !something {
+		return
+	}
+	select {
+	case n.wake <- struct{}{}:
+	default:
+	}
+}
+
+// take returns the ids of what changed, by kind, or that pages must read themselves.
+func (n *news) take() (changed map[store.ChangeKind][]int64, missed bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	changed, missed = map[store.ChangeKind][]int64{}, n.missed
+	for c := range n.changed {
+		changed[c.Kind] = append(changed[c.Kind], c.ID)
+	}
+	clear(n.changed)
+	n.missed = false
+	return changed, missed
+}
+
+// Run renders each row that was announced, once for all browsers, until ctx ends. Rows are sent at once; the counts follow
+// in a moment. A connection that turned changes much on a page (its notices, the second lines of rows), so that after it
+// pages read themselves.
+func (h *Handlers) Run(ctx context.Context) error {
+	var counts <-chan time.Time
+	turned := false
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-counts:
+			counts = nil
+			if turned {
+				turned = false
+				h.Hub.Resync()
+			} else {
+				h.publishCounts(ctx)
+			}
+		case <-h.news.wake:
+			changed, missed := h.news.take()
+			if missed {
+				h.Hub.Resync()
+				continue
+			}
+			if err := h.publish(ctx, changed); err != nil {
+				if ctx.Err() == nil {
+					h.Log.Error("send changed rows", "error", err)
+				}
+				h.Hub.Resync()
+			}
+			turned = turned || len(changed[store.ConnectionChanged]) > 0
+			if counts == nil {
+				counts = time.After(countsPause)
+			}
+		}
+	}
+}
+
+func (h *Handlers) publish(ctx context.Context, changed map[store.ChangeKind][]int64) error {
+	if ids := changed[store.ExpenseChanged]; len(ids) > 0 && h.Hub.Watching(expensesTopic) {
+		if err := h.publishExpenses(ctx, ids); err != nil {
+			return err
+		}
+	}
+	if ids := changed[store.ConnectionChanged]; len(ids) > 0 && h.Hub.Watching(connectionsTopic) {
+		if err := h.publishConnections(ctx, ids); err != nil {
+			return err
+		}
+	}
+	if ids := changed[store.DeliveryChanged]; len(ids) > 0 && h.Hub.Watching(deliveriesTopic) {
+		return h.publishDeliveries(ctx, ids)
+	}
+	return nil
+}
+
+func (h *Handlers) publishExpenses(ctx context.Context, ids []int64) error {
+	items, err := h.Store.ExpenseItems(ctx, ids)
+	if err != nil {
+		return err
+	}
+	for _, i := range items {
+		key := strconv.FormatInt(i.ID, 10)
+		isNew := i.Status == store.NotPushed && i.PushedAt == nil // an expense without a push is announced when it is entered
+		if !isNew && !h.Hub.Wanted(expensesTopic, key) {
+			continue
+		}
+		e := web.Event{Name: "expense", Topic: expensesTopic, Key: key, Fresh: isNew}
+		if err := h.send(ctx, e, views.ExpenseRow(expenseRow(i, h.Location))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (h *Handlers) publishConnections(ctx context.Context, ids []int64) error {
+	items, err := h.Store.ConnectionItems(ctx, ids)
+	if err != nil {
+		return err
+	}
+	held, err := h.Store.HeldSums(ctx)
+	if err != nil {
+		return err
+	}
+	now, err := h.Store.Now(ctx)
+	if err != nil {
+		return err
+	}
+	for _, i := range items {
+		e := web.Event{Name: "connection", Topic: connectionsTopic, Key: i.CodatID}
+		if err := h.send(ctx, e, views.ConnectionRowView(connectionRow(i, held[i.ID], clock{now, h.Location}))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (h *Handlers) publishDeliveries(ctx context.Context, ids []int64) error {
+	var ds []store.Delivery
+	for _, id := range ids {
+		d, err := h.Store.Delivery(ctx, id)
+		if err != nil {
+			return err
+		}
+		ds = append(ds, d)
+	}
+	now, err := h.Store.Now(ctx)
+	if err != nil {
+		return err
+	}
+	rows, err := h.deliveryRows(ctx, ds, clock{now, h.Location})
+	if err != nil {
+		return err
+	}
+	for _, row := range rows {
+		e := web.Event{Name: "delivery", Topic: deliveriesTopic, Key: strconv.FormatInt(row.ID, 10), Fresh: true}
+		if err := h.send(ctx, e, views.DeliveryRowView(row)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (h *Handlers) publishCounts(ctx context.Context) {
+	if h.Hub.Open() == 0 {
+		return
+	}
+	counts, err := h.Store.StatusCounts(ctx, 0)
+	var connections []store.ConnectionItem
+	if err == nil {
+		connections, err = h.Store.Connections(ctx, 0)
+	}
+	if err == nil {
+		err = h.send(ctx, web.Event{Name: "counts"}, views.Counts(statusTabs(store.ExpenseFilter{}, counts), attention(counts), down(connections)))
+	}
+	if err != nil && ctx.Err() == nil {
+		h.Log.Error("send counts", "error", err)
+	}
+}
+
+// attention is how many expenses need a person.
+func attention(counts map[store.ExpenseStatus]int) int {
+	return counts[store.Failed] + counts[store.NeedsChecking]
+}
+
+func (h *Handlers) send(ctx context.Context, e web.Event, row templ.Component) error {
+	var b bytes.Buffer
+	if err := row.Render(ctx, &b); err != nil {
+		return err
+	}
+	e.Data = b.Bytes()
+	h.Hub.Publish(e)
+	return nil
+}

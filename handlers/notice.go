@@ -1,0 +1,135 @@
+package handlers
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"tallylight/store"
+	"tallylight/views"
+)
+
+// fewNotices is how many connections that are down get a sentence of their own.
+const fewNotices = 5
+
+// notices are what needs a person, the worst first.
+func (h *Handlers) notices(ctx context.Context, connections []store.ConnectionItem, held map[int64][]store.Sum, c clock) ([]views.Notice, error) {
+	twice, err := h.Store.Notices(ctx, 0)
+	if err != nil {
+		return nil, err
+	}
+	pauses, err := h.Store.Pauses(ctx)
+	if err != nil {
+		return nil, err
+	}
+	down, err := h.downNotices(ctx, connections, held, c)
+	if err != nil {
+		return nil, err
+	}
+	var out []views.Notice
+	for _, n := range twice {
+		out = append(out, twiceNotice(n))
+	}
+	for _, p := range pauses {
+		if n, ok := pauseNotice(p, c); ok {
+			out = append(out, n)
+		}
+	}
+	return append(out, down...), nil
+}
+
+func twiceNotice(n store.Notice) views.Notice {
+	var detail struct{ Record, Other string }
+	_ = json.Unmarshal(n.Detail, &detail) // what cannot be read is left out
+	records := ""
+	switch {
+	case detail.Record != "" && detail.Other != "":
+		records = fmt.Sprintf(" Its records in the ledger are %s and %s: one of them is too many.", detail.Record, detail.Other)
+	case detail.Record != "":
+		records = fmt.Sprintf(" A push that had failed made record %s in the ledger after all.", detail.Record)
+	}
+	notice := views.Notice{Bad: true, Icon: "needs_checking", Sentence: n.Reference + " may be booked twice." + records}
+	if n.ExpenseID != nil {
+		notice.Link = views.Link{Text: "Look at the expense", Href: expenseURL(*n.ExpenseID)}
+	}
+	return notice
+}
+
+// pauseNotice says why nothing is sent. Being asked to slow down for a moment is not worth a sentence.
+func pauseNotice(p store.SendPause, c clock) (views.Notice, bool) {
+	n := views.Notice{Bad: true, Icon: "on_hold"}
+	since := c.at(p.Since)
+	switch p.Reason {
+	case "rate_limited":
+		n.Bad, n.Sentence = false, "Codat asked us to slow down. Sending goes on at "+c.at(p.Until)+"."
+		return n, p.Until.Sub(p.Since) > time.Minute
+	case "unauthorized":
+		n.Sentence = "Codat has refused our API key since " + since + ". Nothing is sent until an administrator of Tallylight puts a valid key in place."
+	case "payment_required":
+		n.Sentence = "Codat has refused to write since " + since + ", because the plan does not cover it. Nothing is sent until whoever manages your Codat account mends that."
+	case "forbidden":
+		company := "a company"
+		if p.Company != nil {
+			company = *p.Company
+		}
+		n.Sentence = "Codat has not allowed writing for " + company + " since " + since + ". Whoever manages your Codat account can allow it there."
+	default:
+		n.Sentence = "Sending rests until " + c.at(p.Until) + "."
+	}
+	if p.CompanyID != nil {
+		n.Link = views.Link{Text: "Open the company", Href: companyURL(*p.CompanyID)}
+	}
+	return n, true
+}
+
+// downNotices has one sentence for each connection that pushes wait for.
+func (h *Handlers) downNotices(ctx context.Context, connections []store.ConnectionItem, held map[int64][]store.Sum, c clock) ([]views.Notice, error) {
+	var waited []store.ConnectionItem
+	unlisted := make(map[int64]bool, len(held))
+	for id := range held {
+		unlisted[id] = true
+	}
+	for _, i := range connections {
+		if unlisted[i.ID] {
+			waited = append(waited, i)
+			delete(unlisted, i.ID)
+		}
+	}
+	if len(unlisted) > 0 { // deleted ones
+		ids := make([]int64, 0, len(unlisted))
+		for id := range unlisted {
+			ids = append(ids, id)
+		}
+		more, err := h.Store.ConnectionItems(ctx, ids)
+		if err != nil {
+			return nil, err
+		}
+		waited = append(waited, more...)
+	}
+	slices.SortStableFunc(waited, func(a, b store.ConnectionItem) int { return count(held[b.ID]) - count(held[a.ID]) })
+	var out []views.Notice
+	for i, w := range waited {
+		if i == fewNotices {
+			out = append(out, views.Notice{Icon: "on_hold", Sentence: fmt.Sprintf("Expenses wait for %s more connections.", number(len(waited)-i)),
+				Link: views.Link{Text: "See the connections", Href: "/connections"}})
+			break
+		}
+		out = append(out, downNotice(w, held[w.ID], c))
+	}
+	return out, nil
+}
+
+func downNotice(i store.ConnectionItem, held []store.Sum, c clock) views.Notice {
+	n := count(held)
+	what, link := "has been down since", views.Link{Text: "Send the reconnect link", Href: companyURL(i.CompanyID)}
+	switch {
+	case i.DeletedAt != nil:
+		what, link.Text = "has been gone since", "Open the company"
+	case i.Status == "PendingAuth":
+		what = "has waited for the customer since"
+	}
+	return views.Notice{Icon: "on_hold", Link: link, Sentence: fmt.Sprintf("%s %s connection %s %s. %s, %s, %s for it.",
+		whose(i.Company), platformOr(i.PlatformName), what, c.at(i.ChangedAt), expenses(n), money(held), wait(n))}
+}

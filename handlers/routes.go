@@ -1,0 +1,71 @@
+package handlers
+
+import (
+	"net/http"
+	"strings"
+
+	"tallylight/internal/push"
+	"tallylight/static"
+	"tallylight/store"
+	"tallylight/web"
+)
+
+// Routes is the table of contents. Every route is authenticated and authorised unless it says why not.
+func (h *Handlers) Routes() (http.Handler, error) {
+	pages := http.NewServeMux()
+	page := func(pattern string, least store.Role, do personal) {
+		pages.Handle(pattern, h.errors.Handle(h.only(least, do)))
+	}
+
+	page("GET /{$}", store.Viewer, h.home)
+	page("GET /expenses", store.Viewer, h.expenseList)
+	page("GET /expenses/new", store.Finance, h.expenseForm)
+	page("POST /expenses", store.Finance, h.expenseAdd)
+	page("GET /expenses/{id}", store.Viewer, h.expensePage)
+	page("POST /expenses/{id}/push", store.Finance, h.expensePush(push.Push))
+	page("POST /expenses/{id}/retry", store.Finance, h.expensePush(push.Retry))
+	page("POST /expenses/push", store.Finance, h.expensesPush(push.Push))
+	page("POST /expenses/retry", store.Finance, h.expensesPush(push.Retry))
+	page("GET /companies", store.Viewer, h.companyList)
+	page("GET /companies/{id}", store.Viewer, h.companyPage)
+	page("POST /companies/{id}/refresh", store.Finance, h.companyRefresh)
+	page("POST /companies/{id}/bank", store.Admin, h.companyBank)
+	page("GET /connections", store.Viewer, h.connectionList)
+	page("GET /deliveries", store.Admin, h.deliveryList)
+	page("GET /deliveries/{id}", store.Admin, h.deliveryPage)
+	page("GET /account", store.Viewer, h.accountForm)
+	page("POST /account", store.Viewer, h.accountChange)
+	page("/", store.Viewer, h.nothingHere)
+
+	// It is for people with a session too, but a stream cannot be sent to the sign-in page: without one it is a 401.
+	pages.Handle("GET /live", h.errors.Handle(h.live))
+
+	// These make a session, or end one.
+	pages.Handle("GET /login", h.errors.Handle(h.loginForm))
+	pages.Handle("POST /login", h.errors.Handle(h.login))
+	pages.Handle("POST /logout", h.errors.Handle(h.logout))
+
+	guarded, err := h.errors.SameOrigin(h.PublicURL, web.LimitBody(web.FormLimit, pages))
+	if err != nil {
+		return nil, err
+	}
+	all := http.NewServeMux()
+	all.Handle("/", guarded)
+
+	// Codat has no session. It proves itself with its own credential, checked before anything is read.
+	all.Handle("POST /webhooks/codat", web.Adapter{Mistake: http.StatusServiceUnavailable, Log: h.Log}.Handle(h.webhook))
+
+	// Whoever runs the program asks whether it is well; the answers say no more than that.
+	all.Handle("GET /healthz", h.errors.Handle(h.healthz))
+	all.Handle("GET /readyz", h.errors.Handle(h.readyz))
+
+	// Numbers for a collector on this machine, which has no session; from elsewhere only for an administrator.
+	all.Handle("GET /metrics", h.errors.Handle(h.metrics))
+
+	// The sign-in page needs them, and they are the same for everybody.
+	all.Handle("GET /static/", static.Handler())
+	all.Handle("GET /favicon.ico", http.RedirectHandler(static.URL("favicon.svg"), http.StatusFound))
+
+	https := strings.HasPrefix(h.PublicURL, "https://")
+	return web.Observe(h.Log, h.Metrics, web.SecurityHeaders(https, all)), nil
+}

@@ -1,0 +1,106 @@
+package codat
+
+import (
+	"context"
+	"encoding/json"
+)
+
+// DirectCost is the body of a push to directCosts: a cost paid at once. Amounts are exact JSON numbers in Currency; an empty
+// one is left out, which Codat refuses where it is required. Totals are the sums of the lines, and of the allocation.
+type DirectCost struct {
+	Reference          string              `json:"reference,omitempty"`
+	Note               string              `json:"note,omitempty"`
+	ContactRef         *ContactRef         `json:"contactRef,omitempty"`
+	IssueDate          string              `json:"issueDate"` // 2026-01-05T00:00:00, without a zone: the company's own day
+	Currency           string              `json:"currency"`  // ISO 4217
+	CurrencyRate       json.Number         `json:"currencyRate,omitempty"`
+	LineItems          []LineItem          `json:"lineItems"`
+	PaymentAllocations []PaymentAllocation `json:"paymentAllocations"`
+	SubTotal           json.Number         `json:"subTotal,omitempty"`
+	TaxAmount          json.Number         `json:"taxAmount,omitempty"`
+	TotalAmount        json.Number         `json:"totalAmount,omitempty"`
+}
+
+// LineItem is one line of a cost.
+type LineItem struct {
+	Description string      `json:"description,omitempty"`
+	Quantity    json.Number `json:"quantity,omitempty"`
+	UnitAmount  json.Number `json:"unitAmount,omitempty"`
+	SubTotal    json.Number `json:"subTotal,omitempty"` // before tax
+	TaxAmount   json.Number `json:"taxAmount,omitempty"`
+	TotalAmount json.Number `json:"totalAmount,omitempty"`
+	AccountRef  *Ref        `json:"accountRef,omitempty"`
+	TaxRateRef  *Ref        `json:"taxRateRef,omitempty"`
+}
+
+// PaymentAllocation says how a cost was paid. Codat wants both objects to be there.
+type PaymentAllocation struct {
+	Payment    Payment    `json:"payment"`
+	Allocation Allocation `json:"allocation"`
+}
+
+// Payment is what left the account paid from.
+type Payment struct {
+	AccountRef   *Ref        `json:"accountRef,omitempty"` // a bank or card account
+	Currency     string      `json:"currency,omitempty"`
+	CurrencyRate json.Number `json:"currencyRate,omitempty"`
+	TotalAmount  json.Number `json:"totalAmount,omitempty"`
+}
+
+// Allocation is how much of the payment is for this cost.
+type Allocation struct {
+	Currency     string      `json:"currency,omitempty"`
+	CurrencyRate json.Number `json:"currencyRate,omitempty"`
+	TotalAmount  json.Number `json:"totalAmount,omitempty"`
+}
+
+// Ref names another record of the same ledger by its id.
+type Ref struct {
+	ID string `json:"id"`
+}
+
+// ContactRef names a supplier or a customer.
+type ContactRef struct {
+	ID       string `json:"id"`
+	DataType string `json:"dataType"` // suppliers or customers
+}
+
+// AccountBody is the body of a push to accounts. What is required depends on the platform: its PushOptions say.
+type AccountBody struct {
+	NominalCode            string `json:"nominalCode,omitempty"`
+	Name                   string `json:"name,omitempty"`
+	Description            string `json:"description,omitempty"`
+	FullyQualifiedCategory string `json:"fullyQualifiedCategory,omitempty"` // Expense.Overhead in Xero; every platform has its own
+	Currency               string `json:"currency,omitempty"`
+	Type                   string `json:"type,omitempty"`   // Asset, Expense, Income, Liability, Equity
+	Status                 string `json:"status,omitempty"` // Active, Archived
+}
+
+// SupplierBody is the body of a push to suppliers.
+type SupplierBody struct {
+	SupplierName    string `json:"supplierName"`
+	Status          string `json:"status"` // Active, Archived
+	DefaultCurrency string `json:"defaultCurrency,omitempty"`
+}
+
+// DirectCostRecord is a cost as the ledger has it.
+type DirectCostRecord struct {
+	ID          string      `json:"id"`
+	Reference   string      `json:"reference"`
+	Note        string      `json:"note"`
+	IssueDate   Date        `json:"issueDate"`
+	Currency    string      `json:"currency"`
+	SubTotal    json.Number `json:"subTotal"`
+	TaxAmount   json.Number `json:"taxAmount"`
+	TotalAmount json.Number `json:"totalAmount"`
+	ContactRef  struct {
+		ID string `json:"id"`
+	} `json:"contactRef"`
+	Metadata Metadata `json:"metadata"`
+}
+
+// DirectCost reads one cost as last synced. One that was written since then is a 404: queue a sync of directCosts first.
+func (c *Client) DirectCost(ctx context.Context, company, connection, cost string) (DirectCostRecord, error) {
+	r := get("companies", company, "connections", connection, "data", "directCosts", cost)
+	return identified(ctx, c, r, func(v DirectCostRecord) string { return v.ID })
+}

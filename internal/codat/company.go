@@ -1,0 +1,70 @@
+package codat
+
+import (
+	"context"
+	"errors"
+	"net/http"
+)
+
+// Company is a customer's business as Codat knows it.
+type Company struct {
+	ID          string            `json:"id"`
+	Name        string            `json:"name"`
+	Description string            `json:"description"`
+	Redirect    string            `json:"redirect"` // the page of Codat's where the customer links an accounting package
+	LastSync    Time              `json:"lastSync"`
+	Created     Time              `json:"created"`
+	Tags        map[string]string `json:"tags"`
+	Connections []Connection      `json:"dataConnections"`
+}
+
+// Companies reads a page of all companies.
+func (c *Client) Companies(ctx context.Context, page int) (Page[Company], error) {
+	return list[Company](ctx, c, get("companies"), page)
+}
+
+// Company reads one company. One that was deleted is a 404.
+func (c *Client) Company(ctx context.Context, company string) (Company, error) {
+	return identified(ctx, c, get("companies", company), func(v Company) string { return v.ID })
+}
+
+// CreateCompany makes a company. Codat strips characters it does not like from its name.
+func (c *Client) CreateCompany(ctx context.Context, name string) (Company, error) {
+	r := post(map[string]string{"name": name}, "companies")
+	return identified(ctx, c, r, func(v Company) string { return v.ID })
+}
+
+// DeleteCompany deletes a company with its connections, at Codat and for good.
+func (c *Client) DeleteCompany(ctx context.Context, company string) error {
+	_, _, err := c.send(ctx, call{method: http.MethodDelete, path: []string{"companies", company}})
+	return err
+}
+
+// Info is what a company's ledger says of the company.
+type Info struct {
+	CompanyName  string `json:"companyName"`
+	BaseCurrency string `json:"baseCurrency"` // ISO 4217
+}
+
+// Info reads the company's details as last synced. Before the first sync it is a 404.
+func (c *Client) Info(ctx context.Context, company string) (Info, error) {
+	return read[Info](ctx, c, get("companies", company, "data", "info"))
+}
+
+// identified makes a call whose reply is one T that has an id; one without is an *Error.
+func identified[T any](ctx context.Context, c *Client, r call, idOf func(T) string) (T, error) {
+	status, body, err := c.send(ctx, r)
+	var v T
+	if err != nil {
+		return v, err
+	}
+	err = decode(body, &v)
+	if err == nil && id(idOf(v)) == "" {
+		err = errors.New("the reply has no id")
+	}
+	if err != nil {
+		var none T
+		return none, c.unreadable(r, status, body, err)
+	}
+	return v, nil
+}

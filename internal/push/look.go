@@ -1,0 +1,190 @@
+package push
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"time"
+
+	"github.com/govalues/decimal"
+
+	"tallylight/internal/codat"
+	"tallylight/internal/explain"
+	"tallylight/store"
+)
+
+// lookFor is how long a cost in doubt is looked for before a person has to.
+const lookFor = 30 * time.Minute
+
+// lookForCosts looks in the company's history for costs in doubt. What may be one of them is an operation of its connection and
+// kind that no step holds, requested since it was first sent, and not failed. A cost takes an operation for its own only after
+// its record was read, when reference, total, date and currency are equal, and of exactly one. It was never accepted when
+// nothing may be it in two readings a minute apart, the first a minute after the last send. Everything else needs a person.
+func (s *Sweeper) lookForCosts(ctx context.Context, sw store.Sweep, costs []store.SweepStep, history []codat.PushOperation) error {
+	if len(costs) == 0 {
+		return nil
+	}
+	keys := make([]string, len(history))
+	for i, op := range history {
+		keys[i] = op.PushOperationKey
+	}
+	claimed, err := s.Store.ClaimedOperations(ctx, keys)
+	if err != nil {
+		return err
+	}
+	// Those that can be told are told first, so that what is left is left for the others.
+	undecided := costs[:0:0]
+	for _, step := range costs {
+		key, decided, err := s.adopt(ctx, sw, step, candidates(history, claimed, step))
+		if err != nil {
+			return err
+		}
+		if key != "" {
+			claimed[key] = step.ID
+		}
+		if !decided {
+			undecided = append(undecided, step)
+		}
+	}
+	for _, step := range undecided {
+		if err := s.resign(ctx, sw, step, candidates(history, claimed, step)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func candidates(history []codat.PushOperation, claimed map[string]int64, step store.SweepStep) []codat.PushOperation {
+	var ops []codat.PushOperation
+	for _, op := range history {
+		at := op.RequestedOnUTC.Ptr()
+		_, taken := claimed[op.PushOperationKey]
+		if !taken && op.ConnectionID == step.Connection && op.DataType == kindOf(step.Kind).dataType && op.Status != codat.PushFailed &&
+			(at == nil || step.FirstSentAt == nil || at.After(step.FirstSentAt.Add(-before))) {
+			ops = append(ops, op)
+		}
+	}
+	return ops
+}
+
+// adopt takes the one candidate whose record is what the cost asked for, after having the ledger read, and returns its key. It
+// is decided, too, while the ledger is being read.
+func (s *Sweeper) adopt(ctx context.Context, sw store.Sweep, step store.SweepStep, candidates []codat.PushOperation) (key string, decided bool, err error) {
+	var written []codat.PushOperation
+	for _, op := range candidates {
+		if op.Status == codat.PushSuccess && len(op.Changes) > 0 {
+			written = append(written, op)
+		}
+	}
+	if len(written) == 0 || platformOf(step.PlatformKey).dropsReference {
+		return "", false, nil
+	}
+	if done, err := s.synced(ctx, sw, []store.SweepStep{step}, kindOf(step.Kind).dataType); !done || err != nil {
+		return "", true, err
+	}
+	var mine []codat.PushOperation
+	for _, op := range written {
+		record, err := s.Codat.Cost(ctx, sw.Company, step.Connection, op.Changes[0].RecordRef)
+		if notFound(err) { // written since the ledger was read
+			return "", true, s.Store.Synced(ctx, []int64{step.ID}, "", syncEvery)
+		}
+		if err != nil {
+			return "", true, err
+		}
+		if same(step.Body, record) {
+			mine = append(mine, op)
+		}
+	}
+	if len(mine) != 1 {
+		return "", false, nil
+	}
+	key = mine[0].PushOperationKey
+	return key, true, s.Store.Adopt(ctx, step.ID, key, outcome(mine[0], step.Kind, step.PlatformName, "history"))
+}
+
+// resign settles a cost that is none of the candidates for certain: without any it is absent; while one is still open it is looked
+// for again; otherwise a person must look.
+func (s *Sweeper) resign(ctx context.Context, sw store.Sweep, step store.SweepStep, candidates []codat.PushOperation) error {
+	open := false
+	for _, op := range candidates {
+		open = open || op.Status != codat.PushSuccess
+	}
+	switch {
+	case len(candidates) == 0:
+		_, err := s.Store.Absent(ctx, step.ID, sw.Now)
+		return err
+	case open && step.SentAt != nil && sw.Now.Sub(*step.SentAt) < lookFor:
+		return s.Store.Synced(ctx, []int64{step.ID}, "", time.Minute)
+	}
+	return s.Store.GiveUp(ctx, step.ID, known(explain.CauseLostReply, ""))
+}
+
+// same reports whether a record of the ledger is what body asked for: reference, total, date and currency are equal.
+func same(body []byte, record codat.DirectCostRecord) bool {
+	var sent codat.DirectCost
+	if json.Unmarshal(body, &sent) != nil || sent.Reference == "" || len(sent.IssueDate) < 10 || len(record.IssueDate) < 10 {
+		return false
+	}
+	a, errA := decimal.Parse(sent.TotalAmount.String())
+	b, errB := decimal.Parse(record.TotalAmount.String())
+	return errA == nil && errB == nil && a.CmpAbs(b) == 0 && sent.Reference == record.Reference &&
+		sent.IssueDate[:10] == string(record.IssueDate[:10]) && sent.Currency == record.Currency
+}
+
+// lookForRecords looks in the ledger for accounts and suppliers in doubt: Codat is asked to read it, then we read what it has.
+// One record of that name or code is the one; several are for a person to choose from; none, twice, a minute apart, means that
+// it was never accepted. One whose operation is known may still appear, and is not made again.
+func (s *Sweeper) lookForRecords(ctx context.Context, sw store.Sweep, steps []store.SweepStep) error {
+	read := false
+	for _, step := range steps {
+		done, err := s.synced(ctx, sw, []store.SweepStep{step}, kindOf(step.Kind).dataType)
+		if err != nil || !done {
+			if err != nil {
+				return err
+			}
+			continue
+		}
+		if !read {
+			if err := s.ReadLedger(ctx, sw.CompanyID); err != nil {
+				return err
+			}
+			read = true
+		}
+		if err := s.lookForRecord(ctx, sw, step); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Sweeper) lookForRecord(ctx context.Context, sw store.Sweep, step store.SweepStep) error {
+	matches, cause := s.Store.AccountMatches, explain.CauseAmbiguousAccount
+	if step.Kind == store.SupplierStep {
+		matches, cause = s.Store.SupplierMatches, explain.CauseAmbiguousSupplier
+	}
+	found, err := matches(ctx, step.ConnectionID, step.Label)
+	if err != nil {
+		return err
+	}
+	if len(found) > 1 && step.Code != nil {
+		coded, err := matches(ctx, step.ConnectionID, *step.Code)
+		if err != nil {
+			return err
+		}
+		if both := slices.DeleteFunc(coded, func(id string) bool { return !slices.Contains(found, id) }); len(both) == 1 {
+			found = both
+		}
+	}
+	switch {
+	case len(found) == 1:
+		return s.Store.Found(ctx, step.ID, found[0])
+	case len(found) > 1:
+		return s.Store.NotFound(ctx, step.ID, known(cause, step.Label))
+	case step.OperationKey == nil:
+		_, err = s.Store.Absent(ctx, step.ID, sw.Now)
+		return err
+	case step.SentAt != nil && sw.Now.Sub(*step.SentAt) > 24*time.Hour:
+		return s.Store.NotFound(ctx, step.ID, known(explain.CauseTimedOut, step.Label))
+	}
+	return s.Store.Synced(ctx, []int64{step.ID}, "", 5*time.Minute)
+}

@@ -1,0 +1,291 @@
+// The live script. A page is complete without it; with it, what the page shows changes by itself.
+//
+// The server's stream (/live) tells of rows that changed: their new HTML takes the place of the old. Whenever something may have
+// been missed, the page reads itself again and puts what it finds into place, and only then calls itself live.
+"use strict";
+{
+  const $ = (id) => document.getElementById(id);
+  const page = () => $("page");
+  const topics = page()?.dataset.topics;
+
+  // --- putting new HTML into the old page -------------------------------------------------------------------------------
+
+  // What a person is in the middle of stays: focus, ticks, typed text, open menus.
+  const kept = "#live, #flashes, input:not([type=hidden]), select, textarea";
+  const keep = {
+    callbacks: {
+      beforeNodeMorphed: (old) => !(old instanceof Element && old.matches(kept)),
+      beforeAttributeUpdated: (name, el) => !(name === "open" && el.matches("details")),
+    },
+  };
+
+  function morph(old, fresh) {
+    const focused = old.contains(document.activeElement) ? document.activeElement : null;
+    Idiomorph.morph(old, fresh, keep);
+    if (focused && !focused.isConnected) (old.querySelector("a, button") ?? page()).focus();
+  }
+
+  function parse(html) {
+    const t = document.createElement("template");
+    t.innerHTML = html;
+    return t.content;
+  }
+
+  // --- rows ---------------------------------------------------------------------------------------------------------------
+
+  const unseen = new Set(); // ids of rows that are not on the page yet
+
+  function rowChanged(kind, html) {
+    const fresh = parse(html).firstElementChild;
+    if (!fresh) return;
+    const row = $(fresh.id);
+    if (row) {
+      const was = row.dataset.status;
+      morph(row, fresh);
+      if (row.dataset.status !== was) shine(row);
+    } else if (document.querySelector("[data-page-row]")?.dataset.pageRow === fresh.id) {
+      catchUp();
+    } else {
+      announceNew(kind, fresh);
+    }
+    follow(kind);
+  }
+
+  function shine(row) {
+    row.classList.remove("fresh");
+    void row.offsetWidth; // begin the animation anew
+    row.classList.add("fresh");
+    row.addEventListener("animationend", () => row.classList.remove("fresh"), { once: true });
+    tell(row.dataset.status);
+  }
+
+  // A new row waits behind a link: nothing moves under a reader's hand.
+  function announceNew(kind, row) {
+    const list = document.querySelector(`[data-first="${kind}"]`);
+    const fits = (only, is) => !only || only === is;
+    if (!list || !fits(list.dataset.onlyStatus, row.dataset.status) || !fits(list.dataset.onlyCompany, row.dataset.company)) return;
+    unseen.add(row.id);
+    const more = $("more");
+    more.textContent = `${unseen.size} new: show`;
+    more.href = location.pathname + location.search;
+    more.hidden = false;
+  }
+
+  // --- counts, and the parts of a page that follow an event -----------------------------------------------------------------
+
+  function countsChanged(html) {
+    for (const now of parse(html).querySelectorAll("[data-count]")) {
+      for (const old of document.querySelectorAll(`[data-count="${now.dataset.count}"]`)) {
+        if (!old.isEqualNode(now)) old.replaceWith(now.cloneNode(true));
+      }
+    }
+    follow("counts");
+  }
+
+  const due = new Set();
+  let following = 0;
+
+  function follow(kind) {
+    for (const el of document.querySelectorAll(`[data-follow~="${kind}"]`)) due.add(el.id);
+    if (due.size && !following) following = setTimeout(followed, 1500);
+  }
+
+  async function followed() {
+    const ids = [...due];
+    due.clear();
+    try {
+      const now = await read();
+      for (const id of ids) if (now && $(id) && now.getElementById(id)) morph($(id), now.getElementById(id));
+    } catch {
+      // the stream will notice too, and the page catches up then
+    }
+    following = 0;
+    if (due.size) following = setTimeout(followed, 1500);
+  }
+
+  // --- the digest, for those who cannot see the page change -----------------------------------------------------------------
+
+  const words = { complete: "complete", failed: "failed", needs_checking: "need checking", on_hold: "on hold" };
+  const told = new Map();
+  let telling = 0;
+
+  function tell(status) {
+    if (!words[status]) return;
+    told.set(status, (told.get(status) ?? 0) + 1);
+    telling ||= setTimeout(() => {
+      const parts = [...told].map(([status, n]) => `${n} ${words[status]}`);
+      $("digest").textContent = `Pushes: ${parts.join(", ")}.`;
+      told.clear();
+      telling = 0;
+    }, 3000);
+  }
+
+  // --- catching up ----------------------------------------------------------------------------------------------------------
+
+  // read returns this page as the server has it now, or null when it sent us somewhere else (to sign in).
+  async function read() {
+    const reply = await fetch(location.href, {
+      credentials: "same-origin", cache: "no-store", headers: { "X-Catch-Up": "1" }, signal: AbortSignal.timeout(15000),
+    });
+    if (reply.redirected && new URL(reply.url).pathname === "/login") {
+      location.assign(reply.url);
+      return null;
+    }
+    if (!reply.ok) throw new Error(`the page answered ${reply.status}`);
+    return new DOMParser().parseFromString(await reply.text(), "text/html");
+  }
+
+  let catching = false, again = false, behind = true;
+  let held = []; // events that came meanwhile: they are newer than what is being read, or will be followed by newer ones
+
+  async function catchUp() {
+    if (catching) {
+      again = true;
+      return;
+    }
+    catching = true;
+    let retry = 0;
+    do {
+      again = false;
+      try {
+        const now = await read();
+        if (!now) return;
+        const shown = page().dataset.show;
+        const before = new Map([...document.querySelectorAll("[id][data-status]")].map((el) => [el.id, el.dataset.status]));
+        unseen.clear();
+        morph(page(), now.getElementById("page"));
+        countsChanged([...now.querySelectorAll("[data-count]")].map((el) => el.outerHTML).join(""));
+        for (const [id, was] of before) if ($(id) && $(id).dataset.status !== was) shine($(id));
+        due.clear();
+        behind = page().dataset.show !== shown; // the stream must tell of other rows now
+        if (behind) connectSoon();
+      } catch {
+        behind = true;
+        retry = 2000;
+      }
+    } while (again && !retry);
+    catching = false;
+    const missed = held;
+    held = [];
+    for (const act of missed) act();
+    if (retry) setTimeout(() => behind && catchUp(), retry);
+    show();
+  }
+
+  // --- the stream and its indicator -----------------------------------------------------------------------------------------
+
+  let stream = null, connected = 0, lost = Date.now(), wait = 0, waiting = 0;
+
+  // show says what is true: live only when the stream is open and nothing was missed.
+  function show() {
+    const el = $("live");
+    if (!el) return;
+    const live = stream?.readyState === EventSource.OPEN && !behind;
+    if (live) lost = 0;
+    else lost ||= Date.now();
+    const gone = !live && (!navigator.onLine || Date.now() - lost > 10000);
+    const state = live ? "live" : gone ? "offline" : "reconnecting";
+    const since = () => new Date(lost).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
+    const word = { live: "Live", reconnecting: "Reconnecting", offline: `Offline since ${lost && since()}` }[state];
+    if (el.dataset.state !== state) el.dataset.state = state;
+    if (el.lastElementChild.textContent !== word) el.lastElementChild.textContent = word;
+    if (live || Date.now() - lost > 1500) el.hidden = false;
+  }
+
+  function connect() {
+    clearTimeout(waiting);
+    stream?.close();
+    connected = Date.now();
+    const query = new URLSearchParams({ topics });
+    if (page().dataset.show) query.set("show", page().dataset.show);
+    const s = stream = new EventSource(`/live?${query}`);
+    const on = (name, act) => s.addEventListener(name, (e) => {
+      if (s !== stream) return;
+      if (catching) held.push(() => act(e.data));
+      else act(e.data);
+    });
+    for (const kind of ["expense", "connection", "delivery"]) on(kind, (html) => rowChanged(kind, html));
+    on("counts", countsChanged);
+    on("digest", (html) => { $("digest").textContent = parse(html).textContent; });
+    on("resync", missedSome);
+    s.onopen = () => {
+      wait = 0;
+      missedSome();
+    };
+    s.onerror = () => {
+      if (s !== stream) return;
+      behind = true;
+      if (s.readyState === EventSource.CLOSED) { // refused: signed out, or too many streams
+        catchUp();
+        wait = Math.min(wait * 2 || 2000, 30000);
+        waiting = setTimeout(connect, wait);
+      }
+      show();
+    };
+    show();
+  }
+
+  function connectSoon() {
+    clearTimeout(waiting);
+    waiting = setTimeout(connect, Math.max(0, connected + 2000 - Date.now()));
+  }
+
+  function missedSome() {
+    behind = true;
+    catchUp();
+    show();
+  }
+
+  function disconnect() {
+    clearTimeout(waiting);
+    stream?.close();
+    stream = null;
+    behind = true;
+    show();
+  }
+
+  if (topics && window.EventSource) {
+    connect();
+    let ticked = Date.now();
+    setInterval(() => {
+      if (stream && Date.now() - ticked > 30000) connect(); // the machine slept: what looks open may be dead
+      ticked = Date.now();
+      show();
+    }, 1000);
+    addEventListener("online", connect);
+    addEventListener("offline", disconnect);
+    addEventListener("pagehide", disconnect);
+    addEventListener("pageshow", (e) => e.persisted && connect());
+    // A browser has few connections per server: a page nobody looks at gives its own back after a while.
+    let hiding = 0;
+    document.addEventListener("visibilitychange", () => {
+      clearTimeout(hiding);
+      if (document.hidden) hiding = setTimeout(disconnect, 20000);
+      else if (!stream) connect();
+    });
+  }
+
+  // --- small comforts that need no stream -----------------------------------------------------------------------------------
+
+  const all = $("pick-all");
+  if (all) {
+    const picks = () => [...document.querySelectorAll("td.pick input")];
+    all.hidden = false;
+    all.addEventListener("change", () => { for (const p of picks()) p.checked = all.checked; });
+    document.addEventListener("change", (e) => {
+      if (!e.target.matches("td.pick input")) return;
+      const n = picks().filter((p) => p.checked).length;
+      all.checked = n > 0 && n === picks().length;
+      all.indeterminate = n > 0 && !all.checked;
+    });
+  }
+
+  for (const menu of document.querySelectorAll("details.menu")) {
+    document.addEventListener("click", (e) => { if (!menu.contains(e.target)) menu.open = false; });
+    menu.addEventListener("keydown", (e) => {
+      if (e.key !== "Escape") return;
+      menu.open = false;
+      menu.querySelector("summary").focus();
+    });
+  }
+}

@@ -1,0 +1,49 @@
+package views
+
+import "tallylight/store"
+
+// rest is what is said where no expense has the status that was asked for.
+func rest(status string) string {
+	switch store.ExpenseStatus(status) {
+	case store.NotPushed:
+		return "Everything has been pushed"
+	case store.InProgress:
+		return "Nothing is on its way just now"
+	case store.Complete:
+		return "Nothing has reached a ledger yet"
+	case store.Failed:
+		return "No push has failed"
+	case store.NeedsChecking:
+		return "Nothing needs checking"
+	case store.OnHold:
+		return "Nothing is on hold"
+	}
+	return "No expense matches"
+}
+
+// restIcon is a tick where nothing of that status is good news.
+func restIcon(status string) string {
+	switch store.ExpenseStatus(status) {
+	case store.InProgress, store.Complete:
+		return "not_pushed"
+	}
+	return "complete"
+}
+
+// follow names the events after which the script reads a company's counts anew: the counts event tells those of all companies.
+func follow(companyID int64) string {
+	if companyID == 0 {
+		return ""
+	}
+	return "counts"
+}
+
+// onlyCompany is the company a list is narrowed to, "" for all.
+func onlyCompany(id int64) string {
+	if id == 0 {
+		return ""
+	}
+	return digits(id)
+}
+
+func companyPath(id int64) string { return "/companies/" + digits(id) }

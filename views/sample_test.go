@@ -1,0 +1,305 @@
+package views
+
+import (
+	"strings"
+
+	"github.com/a-h/templ"
+
+	"tallylight/store"
+)
+
+// hostile is what somebody may type anywhere.
+const hostile = `<script>alert(1)</script>"'><img src=x onerror=alert(2)>` + "\u202e" + `& evil`
+
+var (
+	long     = strings.Repeat("Unbrokenlongwordthatneverends", 20)
+	longText = strings.Repeat("A lengthy description of a very long journey, with detours. ", 67)
+)
+
+func sampleFrame(title, section, live string) Frame {
+	return Frame{
+		Title: title, Section: section, Email: "anna.lindqvist@example.com", May: Rights{Enter: true, Admin: true}, Live: live, Failed: 43, Down: 1,
+	}
+}
+
+var badges = map[store.ExpenseStatus]Badge{
+	store.NotPushed:     {store.NotPushed, "Not pushed", "ready"},
+	store.InProgress:    {store.InProgress, "Push in progress", "sent 14:02 · usually under 2 min"},
+	store.Complete:      {store.Complete, "Push complete", "14:01 · took 38 s"},
+	store.Failed:        {store.Failed, "Push failed", "Account 429 is archived in Xero"},
+	store.NeedsChecking: {store.NeedsChecking, "Needs checking", "Codat gave up waiting; it may be in the ledger"},
+	store.OnHold:        {store.OnHold, "On hold", "Sage 50 connection is down since 09:12"},
+}
+
+func sampleRow(id int64, status store.ExpenseStatus, supplier, description, company, ledger, amount, action string) Row {
+	return Row{
+		ID: id, Badge: badges[status], Reference: "EXP-" + digits(id), Date: "12 Jan 2026", Supplier: supplier, Description: description,
+		CompanyID: 7, Company: company, Ledger: ledger, Amount: amount, Action: action,
+	}
+}
+
+func sampleRows() []Row {
+	waits := sampleRow(2040, store.InProgress, "Addison Lee", "Taxi to Heathrow", "Northwind Ltd", "Xero · proven 14:02", "GBP 54.00", "")
+	waits.Badge.Sub = "waiting for account Travel"
+	huge := sampleRow(2027, store.Complete, long, longText, long, "Xero · proven 12:10", "GBP 99,999,999,999.99", "")
+	huge.Reference = long[:60]
+	return []Row{
+		sampleRow(2041, store.InProgress, "Trainline", "London to Leeds return, client visit", "Northwind Ltd", "Xero · proven 14:02", "GBP 86.40", ""),
+		waits,
+		sampleRow(2036, store.Failed, "WeWork", "Meeting room, 3 h", "Fabrikam UK", "Xero · proven 12:10", "GBP 120.00", "Retry"),
+		sampleRow(2035, store.Complete, "Amazon Business", "Keyboards (4)", "Contoso Retail", "QuickBooks Online", "USD 312.16", ""),
+		sampleRow(2034, store.NeedsChecking, "Shell", "Fuel, van 2", "Contoso Retail", "QuickBooks Online", "USD 71.90", "Check"),
+		sampleRow(2031, store.OnHold, "Screwfix", "Fixings and sealant", "Adatum Builders", "Sage 50 · down", "GBP 1,204.55", ""),
+		sampleRow(2030, store.NotPushed, "", "Team breakfast", "Northwind Ltd", "Xero · proven 14:02", "GBP 38.20", "Push"),
+		sampleRow(2029, store.NotPushed, "ANA", "Tokyo flight, change fee", "Northwind Ltd", "Xero · proven 14:02", "JPY 12,400", "Push"),
+		huge,
+		sampleRow(2026, store.Failed, hostile, hostile, hostile, hostile, "GBP −22.50", "Retry"),
+		sampleRow(2025, store.Complete, "مطعم الياسمين", "عشاء عمل مع العميل", "Northwind Ltd", "Xero · proven 14:02", "KWD 12.345", ""),
+	}
+}
+
+func sampleTabs() []Tab {
+	return []Tab{
+		{"All", "", "/expenses", 1300, true},
+		{"Not pushed", "not_pushed", "/expenses?status=not_pushed", 210, false},
+		{"In progress", "in_progress", "/expenses?status=in_progress", 12, false},
+		{"Complete", "complete", "/expenses?status=complete", 1018, false},
+		{"Failed", "failed", "/expenses?status=failed", 41, false},
+		{"Needs checking", "needs_checking", "/expenses?status=needs_checking", 2, false},
+		{"On hold", "on_hold", "/expenses?status=on_hold", 17, false},
+	}
+}
+
+func sampleExpenses() ExpensesPage {
+	p := ExpensesPage{
+		Frame: sampleFrame("Expenses", "/expenses", "expenses,connections"), Tabs: sampleTabs(), Rows: sampleRows(),
+		Companies: []Option{{"7", "Northwind Ltd", false}, {"8", "Fabrikam UK", true}, {"9", hostile, false}},
+		Next:      "/expenses?after=abc", Clear: "/expenses",
+	}
+	for i, r := range p.Rows {
+		if i > 0 {
+			p.Show += ","
+		}
+		p.Show += digits(r.ID)
+	}
+	p.Flashes = []string{"3 expenses are on their way; 1 waits for its connection."}
+	p.Notices = []Notice{
+		{false, "on_hold", "Adatum Builders’ Sage 50 connection has been down since 09:12. 17 expenses, GBP 8,402.10, wait for it.", Link{"Send the reconnect link", "/companies/9"}},
+		{true, "failed", "EXP-1990 may be booked twice in Xero: records 4f1a and 77c0.", Link{"Look at EXP-1990", "/expenses/1990"}},
+	}
+	return p
+}
+
+func sampleFiltered() ExpensesPage {
+	p := sampleExpenses()
+	p.Notices, p.Flashes, p.Filtered, p.Query, p.From, p.CompanyID = nil, nil, true, "taxi", "2026-01-01", 7
+	p.Chips = []Chip{
+		{"Search: taxi", "/expenses?company=7&from=2026-01-01", "Drop the search"},
+		{"Company: Northwind Ltd", "/expenses?q=taxi&from=2026-01-01", "Drop the company"},
+		{"From 1 Jan 2026", "/expenses?q=taxi&company=7", "Drop the date"},
+	}
+	p.Previous = "/expenses?before=xyz"
+	return p
+}
+
+// empties are the list's four ways to be empty.
+func empties() map[string]ExpensesPage {
+	bare := func() ExpensesPage {
+		p := sampleExpenses()
+		p.Rows, p.Notices, p.Flashes, p.Next, p.Previous, p.Show = nil, nil, nil, "", "", ""
+		return p
+	}
+	none := bare()
+	for i := range none.Tabs {
+		none.Tabs[i].Count = 0
+	}
+	none.Failed, none.Down = 0, 0
+	matchless := sampleFiltered()
+	matchless.Rows, matchless.Next, matchless.Previous = nil, "", ""
+	matchless.Chips[0].Text = "Search: " + long[:200]
+	done := bare()
+	done.Status, done.Filtered = "failed", true
+	done.Tabs[0].Current, done.Tabs[4].Current, done.Tabs[4].Count = false, true, 0
+	past := bare()
+	past.Previous = "/expenses?before=xyz"
+	return map[string]ExpensesPage{"none": none, "matchless": matchless, "done": done, "past": past}
+}
+
+func sampleExpense() ExpensePage {
+	return ExpensePage{
+		Frame: sampleFrame("EXP-2040", "/expenses", "expenses"), ID: 2040, Reference: "EXP-2040", Badge: badges[store.Failed],
+		Amount: "GBP 54.00", Action: "Retry", Previous: "/expenses/2041", Next: "/expenses/2036",
+		Why: &Explanation{
+			Title: "Why it failed", Cause: "Xero has no tax rate “INPUT9”.",
+			Do:  "Choose another tax rate for the line “Taxi to Heathrow”, then press Retry.",
+			Who: "Anyone in finance", Links: []Link{{"Open Northwind Ltd", "/companies/7"}},
+			Raw: "TaxRateRef.Id must match the ID of an existing tax rate. Value: INPUT9\noperation 3f6d2b0e-5a55-4a0c-8a3e-2f6f3f6a9d41\ncorrelation 131f0225-5467-421a-b179-4531d6b4a942\n" + hostile,
+		},
+		Steps: []StepBox{
+			{"Account", "Travel", badges[store.Complete], "23 s"},
+			{"Supplier", "Addison Lee", Badge{Word: "was there already"}, ""},
+			{"Expense", "EXP-2040", Badge{store.Failed, "Push failed", ""}, "28 s"},
+		},
+		Story: []StoryLine{
+			{"09:12:40", "11 Jan 2026", "2026-01-11T09:12:40Z", "i-user", "Entered by anna@example.com", Link{}},
+			{"14:02:11", "12 Jan 2026", "2026-01-12T14:02:11Z", "i-user", "anna@example.com pressed Push", Link{}},
+			{"14:02:11", "", "2026-01-12T14:02:11Z", "i-send", "Account Travel sent to Xero", Link{}},
+			{"14:02:34", "", "2026-01-12T14:02:34Z", "i-in", "Codat: account created, id 4f1a…", Link{"message", "/deliveries/12"}},
+			{"14:02:34", "", "2026-01-12T14:02:34Z", "i-send", "Expense sent to Xero", Link{}},
+			{"14:03:02", "", "2026-01-12T14:03:02Z", "i-in", "Codat: refused", Link{"message", "/deliveries/14"}},
+			{"14:03:03", "", "2026-01-12T14:03:03Z", "i-clock", "Reason read: tax rate INPUT9 does not exist", Link{}},
+		},
+		Facts: []Fact{
+			{"Date", "12 Jan 2026", ""},
+			{"Supplier", "Addison Lee", ""},
+			{"Company", "Northwind Ltd", "/companies/7"},
+			{"Connection", "Xero, proven 14:02", ""},
+			{"Paid from", "Business card", ""},
+			{"Entered by", "anna@example.com, 11 Jan", ""},
+		},
+		Lines: []LineItem{{"Taxi to Heathrow", "Travel", "20% VAT", "45.00", "9.00"}, {"Tip", "", "", "0.00", ""}}, Tax: "9.00",
+		Note: "Client visit.\nThe train was cancelled.",
+		Pushes: []PushItem{
+			{
+				Title:    "Pushed 12 Jan 2026, 14:02:11 by anna@example.com: failed",
+				Facts:    []Fact{{"Connection", "Xero", ""}, {"Operation", "3f6d2b0e-5a55-4a0c-8a3e-2f6f3f6a9d41", ""}},
+				Warnings: []string{"A late answer says that this push was booked after all: record 77c0. It may be booked twice."},
+				Attempts: []AttemptItem{
+					{"Attempt 1, 14:02:34, took 0.4 s: no answer", "0f0e6c1e-7a1c-4d4b-9f0c-0a8f0a0c0d0e", "{\n  \"reference\": \"EXP-2040\"\n}", "", "The connection was closed before an answer came."},
+					{"Attempt 2, 14:02:39, took 0.6 s: HTTP 200", "0f0e6c1e-7a1c-4d4b-9f0c-0a8f0a0c0d0e", "{\n  \"reference\": \"EXP-2040\"\n}", "{\n  \"status\": \"Failed\", \"x\": \"" + hostile + "\"\n}", ""},
+				},
+			},
+			{Title: "Pushed 11 Jan 2026, 10:00:01 by anna@example.com: failed"},
+		},
+	}
+}
+
+func samplePlainExpense() ExpensePage {
+	p := sampleExpense()
+	p.Badge, p.Action, p.Why, p.Pushes, p.Reference = badges[store.InProgress], "", nil, nil, long[:60]
+	p.Steps[2].Badge = badges[store.InProgress]
+	p.Lines[0].Description, p.Note, p.Amount = longText, longText, "GBP 99,999,999,999.99"
+	p.Lines[0].Net = "99,999,999,999.99"
+	p.Facts[1].Text = long
+	return p
+}
+
+func sampleForm() ExpenseForm {
+	return ExpenseForm{
+		Frame: sampleFrame("New expense", "/expenses", ""), Companies: []Option{{"7", "Northwind Ltd", true}, {"8", "Fabrikam UK", false}},
+		Reference: "EXP-2042", Date: "2026-01-12", Currency: "GBP",
+		Lines:      []FormLine{{"Taxi to Heathrow", "Travel", "20% VAT", "45.00", "9.00"}, {}},
+		Currencies: []string{"GBP", "EUR"}, Categories: []string{"Travel", hostile}, Suppliers: []string{"Addison Lee"}, Banks: []string{"Business card"},
+		TaxRates: []string{"20% VAT"},
+	}
+}
+
+func sampleFormRefused() ExpenseForm {
+	p := sampleForm()
+	p.Supplier, p.Lines[1].Net = hostile, "12,3x"
+	p.Problems = map[string]string{
+		"reference":   "EXP-2042 was used already for Northwind Ltd: choose another reference.",
+		"date":        "The date is missing.",
+		"lines.2.net": `"12,3x" is not an amount: write it as 12.30.`,
+	}
+	return p
+}
+
+func sampleConnections() []ConnectionRow {
+	return []ConnectionRow{
+		{
+			CodatID: "6f0d9d4e-2f0c-4a52-9c0f-0b5a4f1d2c11", Platform: "Sage 50", CompanyID: 9, Company: "Adatum Builders", Status: "Deauthorized",
+			Tone: "bad", Icon: "failed", Word: "Access lost", Meaning: "The customer’s accounting software no longer lets Codat in. The customer must sign in again.",
+			Proven: "last proven 12 Jan, 08:55", Since: "since 12 Jan, 09:12", Errors: []string{"The desktop connector has not been seen for 5 hours.", hostile},
+			OnHold: "17 expenses, GBP 8,402.10, wait for it", OnHoldTo: "/expenses?status=on_hold&company=9", Mend: Link{"Send the reconnect link", "/companies/9#link"},
+		},
+		{
+			CodatID: "b1c2", Platform: "FreeAgent", CompanyID: 10, Company: long[:80], Status: "PendingAuth", Tone: "doubt", Icon: "needs_checking",
+			Word: "Waiting for the customer", Meaning: "The customer has not finished linking it.", Proven: "never proven", Since: "since 10 Jan",
+			Mend: Link{"Send the link", "/companies/10#link"},
+		},
+		{
+			CodatID: "a0a0", Platform: "Xero", CompanyID: 7, Company: "Northwind Ltd", Status: "Linked", Tone: "good", Icon: "complete", Word: "Linked",
+			Meaning: "Expenses can be pushed.", Proven: "last proven 12 Jan, 14:02", Since: "since 3 Mar 2025",
+		},
+		{
+			CodatID: "c0c0", Platform: "QuickBooks Online", CompanyID: 8, Company: "Contoso Retail", Status: "Unlinked", Tone: "idle", Icon: "not_pushed",
+			Word: "Unlinked", Meaning: "It was cut off on purpose. Nothing is pushed through it.", Proven: "last proven 3 Jan, 10:00", Since: "since 4 Jan",
+		},
+	}
+}
+
+func sampleCompanies() CompaniesPage {
+	cs := sampleConnections()
+	return CompaniesPage{Frame: sampleFrame("Companies", "/companies", "connections,expenses"), Companies: []CompanyRow{
+		{9, "Adatum Builders", "GBP", &cs[0], sampleTabs()[5:], "books read 12 Jan, 08:55", "Codat could not reach Sage 50: the connector is offline."},
+		{7, "Northwind Ltd", "GBP", &cs[2], sampleTabs()[1:], "books read 12 Jan, 14:02", ""},
+		{10, hostile, "", nil, nil, "books not read yet", ""},
+		{11, long, "JPY", &cs[1], nil, "books not read yet", ""},
+	}}
+}
+
+func sampleCompany() CompanyPage {
+	return CompanyPage{
+		Frame: sampleFrame("Adatum Builders", "/companies", "connections,expenses"), ID: 9, Name: "Adatum Builders",
+		Facts:   []Fact{{"Currency", "GBP", ""}, {"Accounts", "84", ""}, {"Suppliers", "211", ""}},
+		LinkURL: "https://link.codat.io/company/8a210b68-6988-11ed-a1eb-0242ac120002", Connections: sampleConnections()[:1],
+		Counts: sampleTabs()[1:], Banks: []Option{{"", "None: an expense must say it", true}, {"b1", "Business card", false}},
+		Read: "Read 12 Jan, 08:55", Trouble: "Codat could not reach Sage 50: the connector is offline.",
+	}
+}
+
+func sampleDeliveries() DeliveriesPage {
+	return DeliveriesPage{
+		Frame: sampleFrame("Deliveries", "/deliveries", "deliveries"), Next: "/deliveries?after=9",
+		Verdicts: []Tab{{"All", "", "/deliveries", 2400, true}, {"Applied", "applied", "/deliveries?verdict=applied", 2300, false}, {"Set aside", "set_aside", "/deliveries?verdict=set_aside", 1, false}},
+		Rows: []DeliveryRow{
+			{14, "12 Jan 2026, 14:03:02", "directCosts.write.unsuccessful", Link{"EXP-2040", "/expenses/2040"}, "applied", "Applied", "good", ""},
+			{13, "12 Jan 2026, 14:02:34", "Push Operation Status Changed()", Link{"EXP-2041", "/expenses/2041"}, "duplicate", "Duplicate", "idle", ""},
+			{12, "12 Jan 2026, 14:02:30", "", Link{}, "unreadable", "Unreadable", "bad", "It is not JSON: unexpected end."},
+			{11, "12 Jan 2026, 14:02:10", hostile, Link{"operation 3f6d2b0e-5a55-4a0c-8a3e-2f6f3f6a9d41", ""}, "unmatched", "Unmatched", "doubt", ""},
+		},
+	}
+}
+
+func sampleDelivery() DeliveryPage {
+	return DeliveryPage{
+		Frame: sampleFrame("Delivery", "/deliveries", ""), Row: sampleDeliveries().Rows[0],
+		Facts:   []Fact{{"Generation", "events", ""}, {"Message", "msg_2y3k4l5m6n7o8p", ""}, {"Operation", "3f6d2b0e-5a55-4a0c-8a3e-2f6f3f6a9d41", ""}},
+		Headers: "Content-Type: application/json\nWebhook-Id: msg_2y3k4l5m6n7o8p", Body: "{\n  \"eventType\": \"directCosts.write.unsuccessful\",\n  \"x\": \"" + hostile + long + "\"\n}",
+	}
+}
+
+// samples are all pages in all their states, by the name of a screenshot.
+func samples() map[string]templ.Component {
+	viewer := sampleExpenses()
+	viewer.May = Rights{}
+	filtered := sampleFiltered()
+	nobody := Frame{Title: "Sign in"}
+	one := sampleForm()
+	one.Lines, one.Companies[0].Chosen = []FormLine{{}}, false
+	checked := sampleExpense()
+	checked.Badge, checked.Action, checked.Pushes = badges[store.NeedsChecking], "", nil
+	checked.Why = &Explanation{Title: "What needs checking", Cause: "Codat gave up waiting for Xero; the expense may be in the ledger.", Do: "Look in Xero for EXP-2040, GBP 54.00, 12 Jan 2026.", Who: "Anyone with access to Xero"}
+	bareCompany := CompanyPage{Frame: sampleFrame(hostile, "/companies", "connections"), ID: 10, Name: hostile, LinkURL: "javascript:alert(1)", Read: "Not read yet"}
+	pages := map[string]templ.Component{
+		"expenses": Expenses(sampleExpenses()), "expenses-filtered": Expenses(filtered), "expenses-viewer": Expenses(viewer),
+		"expense": Expense(sampleExpense()), "expense-plain": Expense(samplePlainExpense()), "expense-check": Expense(checked),
+		"new": ExpenseNew(sampleForm()), "new-empty": ExpenseNew(one), "new-refused": ExpenseNew(sampleFormRefused()),
+		"companies": Companies(sampleCompanies()), "companies-empty": Companies(CompaniesPage{Frame: sampleFrame("Companies", "/companies", "connections")}),
+		"company": Company(sampleCompany()), "company-bare": Company(bareCompany),
+		"connections":       Connections(ConnectionsPage{sampleFrame("Connections", "/connections", "connections"), sampleConnections()}),
+		"connections-empty": Connections(ConnectionsPage{Frame: sampleFrame("Connections", "/connections", "connections")}),
+		"deliveries":        Deliveries(sampleDeliveries()), "deliveries-empty": Deliveries(DeliveriesPage{Frame: sampleFrame("Deliveries", "/deliveries", "")}),
+		"delivery": Delivery(sampleDelivery()),
+		"login":    Login(LoginPage{Frame: nobody}), "login-refused": Login(LoginPage{nobody, "anna@example.com", "/expenses?q=" + hostile, "That email and password do not belong together."}),
+		"account": Account(AccountPage{Frame: sampleFrame("Change password", "/account", "")}),
+		"account-refused": Account(AccountPage{sampleFrame("Change password", "/account", ""), "Your password now is not right."}),
+		"error":           Error(ErrorPage{sampleFrame("Not found", "", ""), 404, "There is no such expense. It may have been typed wrongly."}),
+		"error-nobody":    Error(ErrorPage{nobody, 503, "The database cannot be reached just now. Nothing was lost; try again in a moment."}),
+	}
+	for name, p := range empties() {
+		pages["expenses-"+name] = Expenses(p)
+	}
+	return pages
+}

@@ -1,0 +1,301 @@
+// Package views is all of Tallylight's HTML: templ components over finished values. Nothing is fetched or formatted here:
+// an amount arrives as "EUR 12.50", a time as "14:02", a link as a local path. handlers fills the values in.
+//
+// Start with frame.templ (what every page stands in), then expenses.templ: its Row is rendered for the page and for the
+// live stream alike, so a row carries nothing personal.
+package views
+
+import "tallylight/store"
+
+// Frame is what surrounds every page.
+type Frame struct {
+	Title   string // "Expenses": the window says "Expenses · Tallylight"
+	Section string // the entry of the rail that is current: "/expenses", "/companies", "/connections", "/deliveries", "/account"
+	Email   string // who is signed in; "" on the sign-in page and on errors before it
+	May     Rights
+	Live    string   // topics of the live stream this page wants, "" for none: "expenses", "connections,deliveries"
+	Show    string   // the ids of the rows it shows, comma separated, for the stream
+	Failed  int      // failed or needing checking: the rail's count beside Expenses
+	Down    int      // connections that are not Linked: the rail's count beside Connections
+	Flashes []string // sentences told once, above the page
+	Notices []Notice // what needs a person, above the page
+}
+
+// Rights are what the signed-in person may do; what they may not is not offered.
+type Rights struct {
+	Enter bool // new expenses, push, retry
+	Admin bool // deliveries, connections' checks, default bank
+}
+
+// Notice is a sentence about what needs a person, with the link that mends it.
+type Notice struct {
+	Bad      bool // red; else violet (waiting)
+	Icon     string
+	Sentence string
+	Link     Link
+}
+
+// Link is a text that leads somewhere. An empty Href is no link.
+type Link struct{ Text, Href string }
+
+// Badge is a status as an icon, a word and a colour, with its second line.
+type Badge struct {
+	Status store.ExpenseStatus
+	Word   string // "Push complete"
+	Sub    string // "14:01 · took 38 s"; answers "and now?"
+}
+
+// Row is one expense in a list. It is the same for everybody: Push and Retry are in it for those who may, and hidden by the
+// page's class from those who may not.
+type Row struct {
+	ID          int64
+	Badge       Badge
+	Reference   string
+	Date        string // "12 Jan 2026"
+	Supplier    string // "" is shown as "No supplier"
+	Description string
+	CompanyID   int64
+	Company     string
+	Ledger      string // "Xero · proven 4 min ago", "Sage 50 · down", "No accounting connection"
+	Amount      string // "GBP 86.40"
+	Action      string // "Push", "Retry", "Check" or "": Push and Retry are forms, Check a link to the expense
+}
+
+// ExpensesPage is the list of expenses.
+type ExpensesPage struct {
+	Frame
+	Tabs      []Tab
+	Status    string // what is chosen now, for the filter form's hidden field
+	CompanyID int64
+	Companies []Option
+	Query     string
+	From, To  string // 2026-01-31 or ""
+	Chips     []Chip
+	Rows      []Row
+	Previous  string // hrefs, "" where there is none
+	Next      string
+	Filtered  bool   // something is chosen: an empty list says which chip to drop
+	Clear     string // href without any filter
+}
+
+// Tab is one status above the list.
+type Tab struct {
+	Word    string
+	Status  string // "" = all
+	Href    string
+	Count   int
+	Current bool
+}
+
+// Chip is one filter in force, with the link that drops it.
+type Chip struct{ Text, Drop, Label string }
+
+// Option is one choice of a select.
+type Option struct {
+	Value, Text string
+	Chosen      bool
+}
+
+// ExpensePage is one expense.
+type ExpensePage struct {
+	Frame
+	ID        int64
+	Reference string
+	Badge     Badge
+	Amount    string
+	Action    string       // Push, Retry or ""
+	Why       *Explanation // of the newest push, when it failed or needs checking
+	Steps     []StepBox    // of the newest push: its way to the ledger
+	Story     []StoryLine  // oldest first
+	Facts     []Fact       // date, supplier, company, connection, paid from, entered by
+	Lines     []LineItem
+	Tax       string // the sum of the lines' tax, "" when there is none
+	Note      string
+	Pushes    []PushItem // newest first, with attempts and raw replies
+	Previous  string
+	Next      string
+}
+
+// Explanation is a failure in a finance person's words.
+type Explanation struct {
+	Title string // "Why it failed", "What needs checking"
+	Cause string
+	Do    string
+	Who   string
+	Links []Link
+	Raw   string // what Codat said, with the operation key and correlation id; "" when it said nothing
+}
+
+// StepBox is one Codat write of a push.
+type StepBox struct {
+	Kind  string // "Account", "Supplier", "Expense"
+	Label string
+	Badge Badge
+	Time  string // "28 s"
+}
+
+// StoryLine is one thing that happened to an expense.
+type StoryLine struct {
+	Time string // "14:02:11"
+	Day  string // "12 Jan 2026", only on the first line of a day
+	Full string // machine-readable, for <time datetime>
+	Icon string // i-user i-send i-in i-clock
+	Text string
+	Link Link
+}
+
+// Fact is a term and what it is here.
+type Fact struct {
+	Term string
+	Text string
+	Link string // href or ""
+}
+
+// LineItem is one line of an expense.
+type LineItem struct{ Description, Category, TaxRate, Net, Tax string }
+
+// PushItem is one push with its attempts.
+type PushItem struct {
+	Title    string // "Pushed 12 Jan 2026, 14:02:11 by anna@example.com: failed"
+	Facts    []Fact // connection, operation key, record id, idempotency key
+	Attempts []AttemptItem
+	Warnings []string
+}
+
+// AttemptItem is one HTTP send. Request and Reply are raw text, folded away.
+type AttemptItem struct {
+	Title   string // "Attempt 1, 14:02:11, took 0.4 s: HTTP 200"
+	Key     string
+	Request string
+	Reply   string
+	Error   string
+}
+
+// CompaniesPage lists the companies.
+type CompaniesPage struct {
+	Frame
+	Companies []CompanyRow
+}
+
+// CompanyRow is one company in the list.
+type CompanyRow struct {
+	ID         int64
+	Name       string
+	Currency   string // "GBP", "" when unknown
+	Connection *ConnectionRow
+	Counts     []Tab // per status that has expenses, with links into the list
+	Read       string // "books read 4 min ago", "books not read yet"
+	Trouble    string // why the last reading stopped, "" when it did not
+}
+
+// CompanyPage is one company.
+type CompanyPage struct {
+	Frame
+	ID          int64
+	Name        string
+	Facts       []Fact
+	LinkURL     string // Codat's page where the customer adds or mends a connection
+	Connections []ConnectionRow
+	Counts      []Tab
+	Banks       []Option // the default bank account; the first option is "None: an expense must say it"
+	Read        string
+	Trouble     string
+}
+
+// ConnectionRow is one connection, the same for everybody; the row of the page and of the live stream.
+type ConnectionRow struct {
+	CodatID   string
+	Platform  string
+	CompanyID int64
+	Company   string
+	Status    string // as Codat spells it: data-status
+	Tone      string // good, bad, idle, doubt: the lamp
+	Icon      string
+	Word      string // "Linked", "Access lost", "Unlinked", "Waiting for the customer"
+	Meaning   string // a sentence
+	Proven    string // "last proven 4 min ago", "never proven"
+	Since     string // "since 12 Jan, 09:12"
+	Errors    []string
+	OnHold    string // "17 expenses, GBP 8,402.10, wait for it", "" when none do
+	OnHoldTo  string // href of those
+	Mend      Link   // where it is mended
+}
+
+// ConnectionsPage lists the connections; those that need a person first.
+type ConnectionsPage struct {
+	Frame
+	Connections []ConnectionRow
+}
+
+// LoginPage is the sign-in form.
+type LoginPage struct {
+	Frame
+	Email   string
+	Next    string // a local path
+	Problem string
+}
+
+// AccountPage is where a person changes their own password.
+type AccountPage struct {
+	Frame
+	Problem string
+}
+
+// ExpenseForm is the form for a new expense, as filled in so far.
+type ExpenseForm struct {
+	Frame
+	Companies  []Option
+	Reference  string
+	Date       string
+	Supplier   string
+	Currency   string
+	Rate       string
+	PaidFrom   string
+	Note       string
+	Lines      []FormLine
+	Problems   map[string]string // by field: reference, date, currency, lines.1.net …; "" for what is about no field
+	Currencies []string          // suggestions
+	Categories []string          // suggestions: the expense accounts of the chosen company
+	Suppliers  []string
+	Banks      []string
+	TaxRates   []string
+}
+
+// FormLine is one line of the form.
+type FormLine struct{ Description, Category, TaxRate, Net, Tax string }
+
+// DeliveriesPage lists the webhook messages received.
+type DeliveriesPage struct {
+	Frame
+	Verdicts []Tab
+	Rows     []DeliveryRow
+	Next     string
+}
+
+// DeliveryRow is one message.
+type DeliveryRow struct {
+	ID      int64
+	Time    string // "12 Jan 2026, 14:02:11"
+	Type    string
+	About   Link // its expense, connection or company; or Codat's ids as text
+	Verdict string
+	Word    string // "Applied", "Duplicate", "Unreadable" …
+	Tone    string
+	Note    string // the error, for unreadable and set aside
+}
+
+// DeliveryPage is one message with its raw body.
+type DeliveryPage struct {
+	Frame
+	Row     DeliveryRow
+	Facts   []Fact
+	Headers string
+	Body    string
+}
+
+// ErrorPage is what a person sees when something is not there, not allowed, or went wrong.
+type ErrorPage struct {
+	Frame
+	Status   int
+	Sentence string
+}

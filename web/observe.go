@@ -1,0 +1,57 @@
+package web
+
+import (
+	"log/slog"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Observe logs and counts each request that next answers: method, route, status, milliseconds, bytes. Never the query nor
+// any header. Requests that went well are logged at debug level, the others at info.
+//
+// The route is the pattern of the http.ServeMux inside next, which must get the request that Observe passes on, not a copy.
+func Observe(log *slog.Logger, m *Metrics, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		began := time.Now()
+		res := record(w)
+		defer func() {
+			took := time.Since(began)
+			res.gone() // aborted, or nobody answered
+			route := r.Pattern
+			if route == "" {
+				route = "unmatched"
+			}
+			m.requests.WithLabelValues(route, strconv.Itoa(res.status)).Inc()
+			if !isStream(res) {
+				m.seconds.WithLabelValues(route).Observe(took.Seconds())
+			}
+			level := slog.LevelDebug
+			if res.status >= 400 {
+				level = slog.LevelInfo
+			}
+			log.Log(r.Context(), level, "request", "method", r.Method, "route", route, "status", res.status,
+				"ms", took.Milliseconds(), "bytes", res.bytes)
+		}()
+		next.ServeHTTP(res, r)
+		if !res.begun() {
+			res.WriteHeader(http.StatusOK) // as net/http would
+		}
+	})
+}
+
+// isStream reports whether the answer was an event stream, which lasts as long as the page is open.
+func isStream(w http.ResponseWriter) bool {
+	return strings.HasPrefix(w.Header().Get("Content-Type"), streamType)
+}
+
+// ClientAddress is the host part of the address the request came from. Headers that a client can write are not believed.
+func ClientAddress(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	return host
+}
