@@ -6,7 +6,7 @@ export GOFLAGS := -buildvcs=false $(GOFLAGS)
 .PHONY: run build test race check bench soak generate
 
 run: ## builds and runs the server
-	@.ci/install postgres
+	@[ -n "$$DATABASE_URL" ] || .ci/install postgres
 	@$(MAKE) --no-print-directory build
 	@exec ./tallylight
 

@@ -89,7 +89,7 @@ func openDatabase(ctx context.Context, c config.Database, share bool) (s *store.
 	if dsn == "" {
 		server, err := devdb.Start(ctx, devdb.Config{Dir: c.Data})
 		if share && errors.Is(err, devdb.ErrInUse) {
-			server, err = devdb.Join(ctx, c.Data)
+			server, err = devdb.Join(ctx, devdb.Config{Dir: c.Data})
 		}
 		if err != nil {
 			return nil, nil, err

@@ -120,7 +120,7 @@ func (h *Handlers) companyPage(w http.ResponseWriter, r *http.Request, who store
 	if err != nil {
 		return err
 	}
-	page.Facts = append(page.Facts, views.Fact{Term: "Known of its ledger", Text: fmt.Sprintf("%s accounts, %s bank accounts, %s suppliers, %s tax rates",
+	page.Facts = append(page.Facts, views.Fact{Term: "Known of its ledger", Text: fmt.Sprintf("accounts %s, bank accounts %s, suppliers %s, tax rates %s",
 		number(known.Accounts), number(known.Banks), number(known.Suppliers), number(known.TaxRates))})
 	banks, err := h.Store.BankAccounts(ctx, connection.ID)
 	if err != nil {

@@ -25,13 +25,15 @@ func (h *Handlers) expenseList(w http.ResponseWriter, r *http.Request, who store
 	if err != nil {
 		return err
 	}
-	counts, err := h.Store.StatusCounts(ctx, f.CompanyID)
-	if err != nil {
-		return err
-	}
 	s, err := h.frame(w, r, who, "/expenses", "Expenses")
 	if err != nil {
 		return err
+	}
+	counts := s.counts
+	if f.CompanyID != 0 {
+		if counts, err = h.Store.StatusCounts(ctx, f.CompanyID); err != nil {
+			return err
+		}
 	}
 	page := views.ExpensesPage{
 		Frame: s.Frame, Tabs: statusTabs(f, counts), Status: string(f.Status), CompanyID: f.CompanyID,

@@ -80,8 +80,12 @@ func why(p store.Push, i store.ExpenseItem) *views.Explanation {
 		return nil
 	}
 	fact, operation := explain.Fact{}, ""
+	culprit := p.CostStepID
+	if p.FailedStep != nil {
+		culprit = *p.FailedStep
+	}
 	for _, s := range p.Steps {
-		if s.ID == p.CostStepID {
+		if s.ID == culprit {
 			_ = json.Unmarshal(s.Error, &fact) // without it the cause alone is explained
 			operation = orNone(s.OperationKey)
 		}
@@ -128,6 +132,8 @@ func stepBox(s store.Step, expense store.ExpenseStatus, c clock) views.StepBox {
 		}
 	case store.StepSending:
 		sub = "being sent"
+	case store.StepLooking:
+		sub = "no answer came; looking for it at Codat"
 	case store.StepPending:
 		sub = "Codat has accepted it"
 	case store.StepNeedsChecking:

@@ -246,6 +246,39 @@ func TestAFailedPushIsExplainedAndRetried(t *testing.T) {
 	mustNotContain(t, page, "Why it failed", expenseURL(id)+"/retry", expenseURL(id)+`/push"`)
 }
 
+func TestAPushWaitsForANewAccount(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	v := s.person(store.Finance)
+	c := s.company("Northwind", "GBP", store.Linked)
+	got := v.post("/expenses", "company", strconv.FormatInt(c.ID, 10), "reference", "R-1", "date", "2026-01-31", "currency", "GBP",
+		"line_category", "Travel", "line_net", "10")
+	mustContain(t, v.page("/expenses"), "will create account Travel in Xero")
+	v.post(got.location + "/push")
+	mustContain(t, v.page("/expenses"), "waiting for account Travel")
+	s.settle(store.Settlement{Reply: store.Reply{Status: 200}, OperationKey: "op-1", Outcome: store.Outcome{Status: store.OutcomePending, Source: "reply"}})
+	mustContain(t, v.page(got.location), "Account Travel sent to Xero", "Codat accepted it", "waits for the steps before it")
+}
+
+func TestCompanies(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	admin := s.person(store.Admin)
+	c := s.company("Northwind", "GBP", store.Linked)
+	s.expenses(admin.user, c, 2)
+	mustContain(t, admin.page("/companies"), "Northwind", "Books in GBP", "Linked", "/expenses?status=not_pushed&amp;company=1", "books not read yet")
+	mustContain(t, admin.page("/companies/1"), "https://link.example.com/company/Northwind", "accounts 1, bank accounts 1, suppliers 3", `<option value="b-1">Business card`)
+	if a := admin.post("/companies/1/bank", "bank", "no such"); a.location != "/companies/1" {
+		t.Errorf("bank: %d to %q", a.status, a.location)
+	}
+	mustContain(t, admin.page("/companies/1"), "Nothing was changed.")
+	admin.post("/companies/1/bank", "bank", "b-1")
+	mustContain(t, admin.page("/companies/1"), "paid from Business card unless", `<option value="b-1" selected>`)
+	if a := admin.postFrom("/connections", "/companies/1/refresh"); a.location != "/connections" || <-s.asked != "company-Northwind" {
+		t.Errorf("refresh: %d to %q", a.status, a.location)
+	}
+}
+
 func TestNewExpense(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)

@@ -3,6 +3,7 @@ package handlers
 import (
 	"bytes"
 	"context"
+	"errors"
 	"net/http"
 	"slices"
 	"strconv"
@@ -27,7 +28,7 @@ const (
 // live is the stream of a page. It does not count as use of the session: a page left open does not keep anybody signed in.
 func (h *Handlers) live(w http.ResponseWriter, r *http.Request) error {
 	who, err := h.person(r, false)
-	if err == errNobody {
+	if errors.Is(err, errNobody) {
 		return web.Unauthorized("Sign in to watch this live.")
 	}
 	if err != nil {
@@ -59,6 +60,7 @@ func withoutDeliveries(r *http.Request) (*http.Request, error) {
 const (
 	mostAtOnce  = 500                    // changed rows that are read and rendered; more, and the pages read themselves
 	countsPause = 500 * time.Millisecond // between two counts
+	pagesPause  = 5 * time.Second        // between two readings of whole pages
 )
 
 // news is what changed and has not been sent to the browsers yet.
@@ -80,7 +82,7 @@ func (h *Handlers) Announce(changes []store.Change) {
 	}
 	for _, c := range changes {
 		switch c.Kind {
-		case store.ExpenseChanged, store.ConnectionChanged, store.DeliveryChanged:
+		case store.ExpenseChanged, store.ConnectionChanged, store.DeliveryChanged, store.LedgerChanged, store.PauseChanged:
 			n.changed[c] = true
 		}
 	}
@@ -115,22 +117,23 @@ func (n *news) take() (changed map[store.ChangeKind][]int64, missed bool) {
 }
 
 // Run renders each row that was announced, once for all browsers, until ctx ends. Rows are sent at once; the counts follow
-// in a moment. A connection that turned changes much on a page (its notices, the second lines of rows), so that after it
-// pages read themselves.
+// in a moment. What changes more on a page than rows that are announced (a connection that turned, a pause, new books: notices
+// and the second lines of other rows) makes the pages read themselves.
 func (h *Handlers) Run(ctx context.Context) error {
-	var counts <-chan time.Time
-	turned := false
+	var counts, pages <-chan time.Time // when they are due
+	stale := false
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-counts:
 			counts = nil
-			if turned {
-				turned = false
+			h.publishCounts(ctx)
+		case <-pages:
+			pages = nil
+			if stale {
+				stale, pages = false, time.After(pagesPause)
 				h.Hub.Resync()
-			} else {
-				h.publishCounts(ctx)
 			}
 		case <-h.news.wake:
 			changed, missed := h.news.take()
@@ -144,7 +147,10 @@ func (h *Handlers) Run(ctx context.Context) error {
 				}
 				h.Hub.Resync()
 			}
-			turned = turned || len(changed[store.ConnectionChanged]) > 0
+			stale = stale || len(changed[store.ConnectionChanged])+len(changed[store.LedgerChanged])+len(changed[store.PauseChanged]) > 0
+			if stale && pages == nil {
+				pages = time.After(countsPause)
+			}
 			if counts == nil {
 				counts = time.After(countsPause)
 			}

@@ -60,23 +60,27 @@ func twiceNotice(n store.Notice) views.Notice {
 // pauseNotice says why nothing is sent. Being asked to slow down for a moment is not worth a sentence.
 func pauseNotice(p store.SendPause, c clock) (views.Notice, bool) {
 	n := views.Notice{Bad: true, Icon: "on_hold"}
-	since := c.at(p.Since)
+	since, company := c.at(p.Since), or(orNone(p.Company), "a company")
 	switch p.Reason {
+	case "person":
+		what := "sending"
+		if p.CompanyID != nil {
+			what += " for " + company
+		}
+		n.Bad, n.Sentence = false, fmt.Sprintf("%s paused %s at %s. Nothing is sent until somebody resumes it.", or(p.By, "Somebody"), what, since)
 	case "rate_limited":
-		n.Bad, n.Sentence = false, "Codat asked us to slow down. Sending goes on at "+c.at(p.Until)+"."
-		return n, p.Until.Sub(p.Since) > time.Minute
+		if p.Until == nil || p.Until.Sub(p.Since) <= time.Minute {
+			return n, false
+		}
+		n.Bad, n.Sentence = false, "Codat asked us to slow down. Sending goes on at "+c.at(*p.Until)+"."
 	case "unauthorized":
 		n.Sentence = "Codat has refused our API key since " + since + ". Nothing is sent until an administrator of Tallylight puts a valid key in place."
 	case "payment_required":
 		n.Sentence = "Codat has refused to write since " + since + ", because the plan does not cover it. Nothing is sent until whoever manages your Codat account mends that."
 	case "forbidden":
-		company := "a company"
-		if p.Company != nil {
-			company = *p.Company
-		}
 		n.Sentence = "Codat has not allowed writing for " + company + " since " + since + ". Whoever manages your Codat account can allow it there."
 	default:
-		n.Sentence = "Sending rests until " + c.at(p.Until) + "."
+		n.Sentence = "Sending has rested since " + since + "."
 	}
 	if p.CompanyID != nil {
 		n.Link = views.Link{Text: "Open the company", Href: companyURL(*p.CompanyID)}

@@ -100,6 +100,7 @@ func rights(who store.User) views.Rights {
 type surroundings struct {
 	views.Frame
 	clock       clock
+	counts      map[store.ExpenseStatus]int // of all companies
 	connections []store.ConnectionItem
 	held        map[int64][]store.Sum // what waits for each connection
 }
@@ -108,11 +109,11 @@ type surroundings struct {
 func (h *Handlers) frame(w http.ResponseWriter, r *http.Request, who store.User, section, title string) (surroundings, error) {
 	ctx := r.Context()
 	s := surroundings{Frame: views.Frame{Title: title, Section: section, Email: who.Email, May: rights(who)}, clock: clock{in: h.Location}}
-	counts, err := h.Store.StatusCounts(ctx, 0)
-	if err != nil {
+	var err error
+	if s.counts, err = h.Store.StatusCounts(ctx, 0); err != nil {
 		return s, err
 	}
-	s.Failed = attention(counts)
+	s.Failed = attention(s.counts)
 	if s.clock.now, err = h.Store.Now(ctx); err != nil {
 		return s, err
 	}

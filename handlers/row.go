@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"tallylight/internal/explain"
+	"tallylight/internal/push"
 	"tallylight/store"
 	"tallylight/views"
 )
@@ -36,6 +37,9 @@ func expenseBadge(i store.ExpenseItem, c clock) views.Badge {
 func rowAction(i store.ExpenseItem) string {
 	switch i.Status {
 	case store.NotPushed:
+		if _, can := push.Forecast(platformOr(i.Platform), i.PlatformKey, i.Wants); !can {
+			return ""
+		}
 		return "Push"
 	case store.Failed:
 		return "Retry"
@@ -53,7 +57,8 @@ func andNow(i store.ExpenseItem, c clock) string {
 		case "":
 			return "no accounting connection"
 		case store.Linked:
-			return "ready"
+			words, _ := push.Forecast(platformOr(i.Platform), i.PlatformKey, i.Wants)
+			return or(words, "ready")
 		}
 		return connectionTrouble(i, c)
 	case store.InProgress:
@@ -67,7 +72,8 @@ func andNow(i store.ExpenseItem, c clock) string {
 		if i.Cause == "" {
 			return c.at(i.StatusAt)
 		}
-		return explain.Explain(explain.Cause(i.Cause), i.Subject, explain.Fact{Platform: i.Platform}).Short
+		kind, _, _ := strings.Cut(i.FailedStep, " ")
+		return explain.Explain(explain.Cause(i.Cause), i.Subject, explain.Fact{Platform: i.Platform, Kind: kind}).Short
 	case store.OnHold:
 		switch i.ConnectionStatus {
 		case "":
@@ -113,6 +119,8 @@ func underWay(i store.ExpenseItem, c clock) string {
 		return sent + " · longer than usual; being looked after"
 	case i.StepState == store.StepSending:
 		return "being sent"
+	case i.StepState == store.StepLooking:
+		return "no answer came; looking for it at Codat"
 	case i.StepState == store.StepReady && i.NextTryAt != nil && i.NextTryAt.After(c.now):
 		return nextTry(i.WaitReason, c.at(*i.NextTryAt))
 	}
@@ -135,6 +143,8 @@ func nextTry(reason, at string) string {
 		return "next try " + at + " · the Codat plan does not cover it"
 	case "forbidden":
 		return "next try " + at + " · Codat does not allow it"
+	case "ledger_sync":
+		return "next try " + at + " · Codat reads the ledger first"
 	}
 	return "next try " + at
 }

@@ -225,7 +225,7 @@ func (v *visitor) postFrom(page, path string, form ...string) answer {
 	return v.request(http.MethodPost, path, strings.NewReader(values.Encode()), headers...)
 }
 
-// company makes a company with a connection of that status, "" for none.
+// company makes a company with a connection of that status, "" for none. Its ledger has what expenses name.
 func (s *site) company(name, currency, status string) store.Company {
 	s.t.Helper()
 	var c store.Company
@@ -240,10 +240,33 @@ func (s *site) company(name, currency, status string) store.Company {
 	if err == nil && currency != "" {
 		err = s.store.SetBaseCurrency(s.t.Context(), c.ID, currency)
 	}
+	if err == nil && status != "" {
+		err = s.books(c)
+	}
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	return c
+}
+
+func (s *site) books(c store.Company) error {
+	connection, err := s.store.AccountingConnection(s.t.Context(), c.ID)
+	if err != nil {
+		return err
+	}
+	reading, err := s.store.ReadLedger(s.t.Context(), connection)
+	if err != nil {
+		return err
+	}
+	if err := reading.Accounts(s.t.Context(), []store.Account{
+		{CodatID: "a-1", Name: "Meals", Type: "Expense", Status: "Active"},
+		{CodatID: "b-1", Name: "Business card", Type: "Asset", Status: "Active", IsBank: true},
+	}); err != nil {
+		return err
+	}
+	return reading.Suppliers(s.t.Context(), []store.Supplier{
+		{CodatID: "s-0", Name: "Supplier 0", Status: "Active"}, {CodatID: "s-1", Name: "Supplier 1", Status: "Active"}, {CodatID: "s-2", Name: "Supplier 2", Status: "Active"},
+	})
 }
 
 func connectionNews(company, status string) store.ConnectionNews {
@@ -295,7 +318,7 @@ func mustContain(t *testing.T, page string, texts ...string) {
 	t.Helper()
 	for _, text := range texts {
 		if !strings.Contains(page, text) {
-			t.Errorf("page does not contain %q:\n%s", text, page)
+			t.Errorf("page does not contain %q:\n%s", text, clipped(page, 4000))
 		}
 	}
 }
@@ -304,7 +327,7 @@ func mustNotContain(t *testing.T, page string, texts ...string) {
 	t.Helper()
 	for _, text := range texts {
 		if strings.Contains(page, text) {
-			t.Errorf("page contains %q:\n%s", text, page)
+			t.Errorf("page contains %q:\n%s", text, clipped(page, 4000))
 		}
 	}
 }

@@ -80,7 +80,7 @@ func activityText(a store.Activity, pushes []store.Push) string {
 	case "push needs checking":
 		return "Nobody can tell whether it reached the ledger"
 	}
-	return a.Actor + ": " + a.Verb
+	return a.Actor + " " + a.Verb
 }
 
 // recordAt is the id of the record that the push that was settled at that time made.

@@ -33,11 +33,12 @@ type Connection struct {
 const connectionColumns = `id, company_id, codat_id, platform_name, platform_key, source_type, status, status_at, changed_at,
 	link_url, last_sync_at, proven_at, errors, created_at, deleted_at`
 
-// accountingOf picks the connection that a company's expenses go through: an accounting one, a Linked one first, the
-// newest first. It is the lateral subquery of every query that shows or plans a push; co is the company's alias.
+// accountingOf picks the connection that a company's expenses go through: a Linked one first, then one that is known to be
+// an accounting one before one of which that is not told yet, the newest first. It is the lateral subquery of every query
+// that shows or plans a push; co is the company's alias.
 const accountingOf = `LATERAL (
 	SELECT * FROM connections WHERE company_id = co.id AND deleted_at IS NULL AND source_type IN ('Accounting', '')
-	ORDER BY (status = 'Linked') DESC, created_at DESC, id DESC LIMIT 1)`
+	ORDER BY (status = 'Linked') DESC, (source_type = 'Accounting') DESC, created_at DESC, id DESC LIMIT 1)`
 
 // ConnectionItem is a connection with its company's name and what waits for it.
 type ConnectionItem struct {

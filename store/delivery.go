@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -193,7 +194,9 @@ func (s *Store) Delivery(ctx context.Context, id int64) (Delivery, error) {
 	return d, nil
 }
 
+// clipText makes a text that PostgreSQL takes of any bytes, of at most n characters.
 func clipText(s string, n int) string {
+	s = strings.ToValidUTF8(strings.ReplaceAll(s, "\x00", ""), "�")
 	if r := []rune(s); len(r) > n {
 		return string(r[:n]) + "…"
 	}

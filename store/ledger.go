@@ -98,6 +98,9 @@ func (r *LedgerReading) write(ctx context.Context, what string, page any, query 
 	if err != nil {
 		return fmt.Errorf("write %s: %w", what, err)
 	}
+	if string(j) == "null" { // an empty page
+		return nil
+	}
 	if _, err := r.s.db.ExecContext(ctx, query, r.conn.CompanyID, r.conn.ID, r.started, string(j)); err != nil {
 		return fmt.Errorf("write %s: %w", what, err)
 	}

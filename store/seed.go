@@ -21,7 +21,7 @@ func (s *Store) Seed(ctx context.Context, expenses int) (added int, err error) {
 	}
 	for {
 		var n int
-		err := s.InTx(ctx, func(tx *Tx) error {
+		err := s.InTx(ctx, func(tx *Tx) (err error) {
 			n, err = tx.seedExpenses(ctx, expenses)
 			return err
 		})

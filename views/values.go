@@ -183,7 +183,7 @@ type CompanyRow struct {
 	Name       string
 	Currency   string // "GBP", "" when unknown
 	Connection *ConnectionRow
-	Counts     []Tab // per status that has expenses, with links into the list
+	Counts     []Tab  // per status that has expenses, with links into the list
 	Read       string // "books read 4 min ago", "books not read yet"
 	Trouble    string // why the last reading stopped, "" when it did not
 }

@@ -99,8 +99,13 @@ type DirectCostRecord struct {
 	Metadata Metadata `json:"metadata"`
 }
 
-// DirectCost reads one cost as last synced. One that was written since then is a 404: queue a sync of directCosts first.
-func (c *Client) DirectCost(ctx context.Context, company, connection, cost string) (DirectCostRecord, error) {
-	r := get("companies", company, "connections", connection, "data", "directCosts", cost)
+// Cost reads the record that a push to directCosts made, as last synced. One that was written since then is a 404: queue a sync
+// first. Xero keeps a negative cost as a directIncome, so the reference says which kind it became.
+func (c *Client) Cost(ctx context.Context, company, connection string, ref RecordRef) (DirectCostRecord, error) {
+	dataType := "directCosts"
+	if ref.DataType == "directIncomes" {
+		dataType = ref.DataType
+	}
+	r := get("companies", company, "connections", connection, "data", dataType, ref.ID)
 	return identified(ctx, c, r, func(v DirectCostRecord) string { return v.ID })
 }

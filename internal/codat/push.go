@@ -67,7 +67,7 @@ type PushReply struct {
 // holds no operation is an *Error with that status: the write may have been accepted.
 func (c *Client) Push(ctx context.Context, idempotencyKey, company, connection string, path PushPath, body []byte) (PushReply, error) {
 	r := call{method: http.MethodPost, path: []string{"companies", company, "connections", connection, "push", string(path)},
-		body: body, key: idempotencyKey, patience: 0}
+		body: body, key: idempotencyKey, patience: pushPatience}
 	if idempotencyKey == "" {
 		return PushReply{}, &unsentError{errors.New("push without an idempotency key")}
 	}

@@ -98,5 +98,12 @@ func (c *Client) QueueSync(ctx context.Context, company, dataType, connection st
 	if connection != "" {
 		r.query = url.Values{"connectionId": {connection}}
 	}
-	return read[PullOperation](ctx, c, r)
+	return identified(ctx, c, r, pullID)
 }
+
+// PullOperation reads how far Codat is with a reading that QueueSync asked for.
+func (c *Client) PullOperation(ctx context.Context, company, pull string) (PullOperation, error) {
+	return identified(ctx, c, get("companies", company, "data", "history", pull), pullID)
+}
+
+func pullID(v PullOperation) string { return v.ID }

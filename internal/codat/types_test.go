@@ -239,7 +239,7 @@ func TestAmountsStayExact(t *testing.T) {
 
 	c := replies(t, 200, []byte(`{"id":"r","reference":"EXP-42","issueDate":"2026-01-05T00:00:00+11:00","currency":"GBP",
 		"totalAmount":99999999999.99,"subTotal":0.10,"taxAmount":1e2,"contactRef":{"id":"s"}}`))
-	record, err := c.DirectCost(t.Context(), "co", "cn", "r")
+	record, err := c.Cost(t.Context(), "co", "cn", codat.RecordRef{ID: "r", DataType: "directCosts"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package explain
 
 import (
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -63,39 +64,61 @@ func (p pattern) match(s statement) (subject string, ok bool) {
 	if n, err := strconv.Atoi(subject); p.below && err == nil {
 		subject = strconv.Itoa(n - 1)
 	}
-	return clip(strings.Trim(flat(subject), ` .,:;'"`), maxSubject), true
+	return clip(strings.Trim(subject, ` .,:;'"`), maxSubject), true
 }
 
-// Classify finds the cause of a failure, and its subject, "" when there is none. Of several problems it takes the one whose
-// rule comes first in the table, then the first named, so it answers alike each time.
-func Classify(f Fact) (Cause, string) { return classify(f, f.statements()) }
+// reason is what a statement comes to.
+type reason struct {
+	rule    int // in the table; len(rules) when none knows it
+	cause   Cause
+	subject string
+}
 
-func classify(f Fact, all []statement) (Cause, string) {
-	if len(all) == 0 {
-		all = []statement{{}} // for the rules that know a silent refusal
+// reasons are what the statements of a failure come to, in their order. There is always one.
+func (f Fact) reasons() []reason {
+	var all []reason
+	for _, s := range f.statements() {
+		all = append(all, f.reason(s))
 	}
-	for _, r := range rules {
+	if len(all) == 0 {
+		all = append(all, f.reason(statement{}))
+	}
+	return all
+}
+
+func (f Fact) reason(s statement) reason {
+	for i, r := range rules {
 		for _, p := range r.when {
 			if !p.fits(f) {
 				continue
 			}
 			if p.says == nil {
-				return r.cause, ""
+				return reason{i, r.cause, ""}
 			}
-			for _, s := range all {
-				if subject, ok := p.match(s); ok {
-					if subject == "" && strings.Contains(strings.ToLower(r.text), "{the ") {
-						subject = line(s.at)
-					}
-					return r.cause, subject
+			if subject, ok := p.match(s); ok {
+				if subject == "" && strings.Contains(strings.ToLower(r.text), "{the ") {
+					subject = line(s.at)
 				}
+				return reason{i, r.cause, subject}
 			}
 		}
 	}
-	if all[0].text == "" {
-		return CauseNoReason, ""
+	if s.text == "" {
+		return reason{len(rules), CauseNoReason, ""}
 	}
-	return CauseUnknown, clip(all[0].String(), 2*maxSubject)
+	return reason{len(rules), CauseUnknown, clip(s.String(), 2*maxSubject)}
+}
+
+// Classify finds the cause of a failure, and its subject, "" when there is none. Of several problems it takes the one whose
+// rule comes first in the table, then the first named, so it answers alike each time.
+func Classify(f Fact) (Cause, string) {
+	r := telltale(f.reasons())
+	return r.cause, r.subject
+}
+
+// telltale is the most telling reason.
+func telltale(all []reason) reason {
+	return slices.MinFunc(all, func(a, b reason) int { return a.rule - b.rule })
 }
 
 // String is a statement for people: the field in plain words, and what was said of it.

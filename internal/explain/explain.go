@@ -56,13 +56,12 @@ func (l Link) Text() string {
 // the fact is not at hand, a Fact with nothing but its Platform does: the rest of f tells what was said when the cause is
 // unknown, and how many problems there are besides.
 func Explain(cause Cause, subject string, f Fact) Explanation {
-	all := f.statements()
-	said := speaker{subject: clip(flat(subject), maxSubject), platform: clip(flat(f.Platform), 40), kind: f.Kind}
+	said := speaker{subject: tidy(subject, maxSubject), platform: tidy(f.Platform, 40), kind: f.Kind}
 	r, known := byCause[cause]
 	if cause == CauseUnknown || !known {
 		r = byCause[CauseUnknown]
-		said.subject = clip(flat(subject), 2*maxSubject)
-		if len(all) > 0 {
+		said.subject = tidy(subject, 2*maxSubject)
+		if all := f.statements(); len(all) > 0 {
 			said.subject = all[0].String()
 		}
 		if said.subject == "" {
@@ -85,20 +84,19 @@ func Explain(cause Cause, subject string, f Fact) Explanation {
 // others tells how many different problems f names besides the one that is explained. It says nothing when the cause is not
 // what f itself leads to.
 func others(cause Cause, subject string, f Fact) string {
-	type found struct {
-		cause   Cause
-		subject string
-	}
-	if c, sub := Classify(f); c != cause || sub != subject {
+	if len(f.Problems) < 2 {
 		return ""
 	}
-	seen := map[found]bool{{cause, subject}: true}
-	f.ErrorMessage = ""
-	for _, s := range f.statements() {
-		c, sub := classify(f, []statement{s})
-		seen[found{c, sub}] = true
+	f.ErrorMessage = "" // a heading
+	all := f.reasons()
+	if r := telltale(all); r.cause != cause || r.subject != subject {
+		return ""
 	}
-	switch n := len(seen) - 1; n {
+	different := map[reason]bool{}
+	for _, r := range all {
+		different[r] = true
+	}
+	switch n := len(different) - 1; n {
 	case 0:
 		return ""
 	case 1:

@@ -2,6 +2,7 @@ package explain
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -28,8 +29,9 @@ type Problem struct {
 // Bounds on what others wrote, in characters and in number, far above what an honest failure needs.
 const (
 	maxRawLine  = 2000
-	maxMessage  = 600
+	maxMessage  = 300
 	maxProblems = 50
+	maxReasons  = 20
 	maxSubject  = 100
 	maxShort    = 60
 )
@@ -39,7 +41,7 @@ const (
 func (f Fact) Raw() string {
 	var lines []string
 	add := func(s string) {
-		if s = clip(flat(s), maxRawLine); s != "" {
+		if s = tidy(s, maxRawLine); s != "" {
 			lines = append(lines, s)
 		}
 	}
@@ -70,21 +72,29 @@ type statement struct {
 	text string // one line, without wrapping that says nothing
 }
 
-// statements are the problems, then the message above them.
+// statements are the problems, then the message above them, each once; the first few are enough to explain a failure.
 func (f Fact) statements() []statement {
 	var all []statement
-	for _, p := range f.Problems[:min(len(f.Problems), maxProblems)] {
-		if t := telling(p.Message); t != "" {
-			at := clip(flat(p.ItemID), maxSubject)
-			if at == "" {
-				at = field(t)
-			}
-			all = append(all, statement{at, t})
+	add := func(at, message string) {
+		s := statement{tidy(at, maxSubject), telling(message)}
+		if s.text == "" {
+			return
+		}
+		if s.at == "" {
+			s.at = field(s.text)
+		}
+		if len(all) < maxReasons && !slices.Contains(all, s) {
+			all = append(all, s)
 		}
 	}
-	if t := telling(f.ErrorMessage); t != "" {
-		all = append(all, statement{field(t), t})
+	seen := map[Problem]bool{}
+	for _, p := range f.Problems[:min(len(f.Problems), maxProblems)] {
+		if !seen[p] {
+			seen[p] = true
+			add(p.ItemID, p.Message)
+		}
 	}
+	add("", f.ErrorMessage)
 	return all
 }
 
@@ -123,8 +133,11 @@ var (
 
 // telling is a message as one line without its wrapping, "" when no reason is left.
 func telling(message string) string {
-	s := flat(markup.ReplaceAllString(head(message, 8*maxMessage), " "))
-	s = flat(wrapping.ReplaceAllString(s, " "))
+	s := head(message, 8*maxMessage)
+	if strings.Contains(s, "<") {
+		s = markup.ReplaceAllString(s, " ")
+	}
+	s = flat(wrapping.ReplaceAllString(flat(s), " "))
 	s = strings.TrimLeft(s, " .:;,-")
 	if again, ok := strings.CutPrefix(strings.ToLower(s), "message:"); ok {
 		s = s[len(s)-len(again):]
@@ -163,6 +176,9 @@ func flat(s string) string {
 	}, s)
 	return strings.Join(strings.Fields(s), " ")
 }
+
+// tidy is s flat and in at most n characters.
+func tidy(s string, n int) string { return clip(flat(head(s, 4*n)), n) }
 
 // clip is s in at most n characters, with … where it was cut.
 func clip(s string, n int) string {

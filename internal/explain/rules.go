@@ -34,8 +34,8 @@ const (
 	under  = `less than (\d+) characters`
 	unique = `must be unique|already (?:exists|in use|used|taken|assigned|been used)|duplicate` +
 		`|unique (?:code|name)|already using`
-	accountNamed = `(?:account|nominal)(?: code| number| account)? (?:['"]([^'"]{1,40})['"]|([\w.\-/]*\d[\w.\-/]*))`
-	taxNamed     = `tax ?(?:type|rate|code)(?: code)? ['"]?(.{1,40}?)['"]? `
+	accountNamed = `(?:account|nominal)(?: code| number| account)? (?:['"]([^'"]+)['"]|([\w.\-/]*\d[\w.\-/]*))`
+	taxNamed     = `tax ?(?:type|rate|code)(?: code)? ['"]?([^;]+?)['"]? `
 	lineField    = `^(?:lineitems.*\.)?accountref`
 	bankField    = `payment.*accountref|^bankaccount`
 )
@@ -285,8 +285,8 @@ var rules = []rule{
 			says(`lock(?:ed)? date(?:,? (?:of|is)|:)? \(?(\d[\w /.-]{5,18}\w)`),
 			says(`closing date(?: of|:)? \(?(\d[\d/.-]{5,9}\d)`),
 			says(`lock(?:ed)? date|account(?:ing)? period has closed|allowed posting dates`,
-				`(?:posting |accounting )?periods? .{0,40}(?:is|are|has been|that's been|been|was) (?:closed|locked)`,
-				`(?:financial|fiscal) year .{0,20}(?:closed|locked)`,
+				`(?:posting |accounting )?periods? [^.;]*(?:is|are|has been|that's been|been|was) (?:closed|locked)`,
+				`(?:financial|fiscal) year [^.;]*(?:closed|locked)`,
 				`(?:closed|locked) (?:accounting |posting |fiscal |financial )?(?:period|year)`,
 				`books (?:are|have been|is) (?:closed|locked)|period (?:is )?(?:closed|locked)`),
 		},
@@ -304,7 +304,7 @@ var rules = []rule{
 	},
 	{
 		cause: "date_too_early",
-		when: []pattern{says(`(?:before|earlier than|prior to|on or after) .{0,40}` +
+		when: []pattern{says(`(?:before|earlier than|prior to|on or after) [^.;]*` +
 			`(?:start date|conversion date|financial year|fiscal year|accounts? start)`)},
 		text: "The date is before the books in {platform} begin.",
 		do:   "Change the date of the expense, then retry.",
@@ -335,7 +335,7 @@ var rules = []rule{
 		cause: "account_name_taken",
 		when: []pattern{
 			about(`^(?:name|fullyqualifiedname)$`, unique).of("account"),
-			says(`account (?:named|called) ['"]?([^'"]{1,60}?)['"]? already|duplicate name|name .*already|unique name`).of("account"),
+			says(`account (?:named|called) ['"]?([^'"]+?)['"]? already|duplicate name|name .*already|unique name`).of("account"),
 		},
 		text: "An account [called {subject}|of this name] is already in {platform}.",
 		do:   "Choose that account as the category, then retry.",
@@ -344,10 +344,10 @@ var rules = []rule{
 	{
 		cause: "supplier_name_taken",
 		when: []pattern{
-			says(`contact name (?:['"]?(.{1,80}?)['"]? )?is already assigned`),
+			says(`contact name (?:['"]?([^;]+?)['"]? )?is already assigned`),
 			says(`contact name must be unique|another (?:vendor|supplier|customer|contact|employee) is already using this name`),
-			says(`(?:supplier|vendor|contact) (?:named |called )?['"]([^'"]{1,60})['"] already exists`),
-			says(`(?:supplier|vendor|contact)\b.{0,40} already (?:exists|in use|used)`),
+			says(`(?:supplier|vendor|contact) (?:named |called )?['"]([^'"]+)['"] already exists`),
+			says(`(?:supplier|vendor|contact)\b[^.;]* already (?:exists|in use|used)`),
 			says(unique).as("").of("supplier"),
 		},
 		text:  "Another contact in {platform} [is already called {subject}|already has this supplier's name].",
@@ -358,7 +358,7 @@ var rules = []rule{
 	{
 		cause: "reference_taken",
 		when: []pattern{
-			says(`docnumber=([^\s,;]{1,40})`),
+			says(`docnumber=([^\s,;]+)`),
 			says(`(?:document|reference|invoice|check|cheque) ?(?:no\.?|number|#)? ?['"]?([\w/-]*\d[\w/-]*)['"]? (?:is )?already`),
 			says(`duplicate document number|this number has already been used`,
 				`(?:invoice|reference|document|check|cheque) ?(?:#|no\.?|number)? must be unique`),
@@ -444,7 +444,7 @@ var rules = []rule{
 		cause: "bank_account_not_found",
 		when: []pattern{
 			says(`id of an existing (?:['"]?bank|credit card|account of type 'bank')`).as(""),
-			says(`(?:bank|payment) account\b.{0,60}(?:not (?:be )?found|does not exist)`),
+			says(`(?:bank|payment) account\b[^.;]*(?:not (?:be )?found|does not exist)`),
 			about(bankField, notFound),
 		},
 		text:  "{Platform} does not have the bank account this expense was paid from.",
@@ -465,7 +465,7 @@ var rules = []rule{
 	{
 		cause: "bank_account_inactive",
 		when: []pattern{
-			says(`(?:bank|payment) account.{0,60}(?:archived|inactive|deactivated|deleted|closed)`),
+			says(`(?:bank|payment) account[^.;]*(?:archived|inactive|deactivated|deleted|closed)`),
 			about(bankField, `archived|inactive|deactivated|deleted|closed`),
 		},
 		text:  "The account this expense was paid from is no longer active in {platform}.",
@@ -477,7 +477,7 @@ var rules = []rule{
 		cause: "account_archived",
 		when: []pattern{
 			says(accountNamed + ` (?:has been|is|was) archived`).as("$1$2"),
-			says(`account.{0,60}archived|archived.{0,20} account`),
+			says(`account[^.;]*archived|archived[^.;]* account`),
 			about(`account`, `archived`),
 		},
 		text: "{The account} is archived in {platform}.",
@@ -488,7 +488,7 @@ var rules = []rule{
 		cause: "account_inactive",
 		when: []pattern{
 			says(accountNamed + ` (?:has been|is|was) (?:made )?(?:inactive|deactivated)`).as("$1$2"),
-			says(`account.{0,60} (?:is|was|been) (?:inactive|deactivated)|inactive account`),
+			says(`account[^.;]* (?:is|was|been) (?:inactive|deactivated)|inactive account`),
 			about(`account`, `inactive|deactivated`),
 		},
 		text: "{The account} is no longer active in {platform}.",
@@ -500,9 +500,9 @@ var rules = []rule{
 		when: []pattern{
 			says(taxNamed + `cannot be used with account(?: code)? ['"]?([\w.\-/]+)`).as("$1 with account $2"),
 			says(taxNamed + `(?:does not exist or )?(?:cannot be used|is not (?:valid|allowed))`),
-			says(`tax ?(?:type|rate|code) .{0,60}(?:cannot be used|is not valid for)|only 'TAX'`),
+			says(`tax ?(?:type|rate|code) [^.;]*(?:cannot be used|is not valid for)|only 'TAX'`),
 			says(taxNamed + `(?:has been |is |was )(?:archived|inactive|not active|deleted)`),
-			says(`tax ?(?:type|rate|code)\b.{0,40}(?:archived|inactive|not active)`),
+			says(`tax ?(?:type|rate|code)\b[^.;]*(?:archived|inactive|not active)`),
 			says(`'TAX' \(automated sales tax\)`),
 		},
 		text:  "{Platform} does not allow [tax rate {subject}|this tax rate here].",
@@ -515,7 +515,7 @@ var rules = []rule{
 		when: []pattern{
 			says(`account code ['"]?([\w.\-/]+)['"]? is not (?:a )?valid(?: code)? for this`),
 			says(`must be an expense or income account|should not be a bank account|invalid account type`,
-				`account (?:you specified|type) .{0,40}(?:invalid|not valid|cannot be used)|account cannot be used`),
+				`account (?:you specified|type) [^.;]*(?:invalid|not valid|cannot be used)|account cannot be used`),
 		},
 		text:  "{The account} cannot be used for an expense in {platform}.",
 		short: "{The account} is not for expenses in {platform}",
@@ -529,7 +529,7 @@ var rules = []rule{
 				`|(?:has been|is|was) deleted)`).as("$1$2"),
 			says(`accounts element id|invalid account reference key|account must be valid`),
 			says(`id of an existing (?:nominal )?account`),
-			says(`\baccount\b.{0,40}(?:does not exist|not (?:be )?found)`),
+			says(`\baccount\b[^.;]*(?:does not exist|not (?:be )?found)`),
 			about(lineField, notFound),
 		},
 		text: "{The account} is not in {platform}.",
@@ -548,8 +548,8 @@ var rules = []rule{
 	{
 		cause: "supplier_inactive",
 		when: []pattern{
-			says(`(?:contact|supplier|vendor) ['"](.{1,60}?)['"] (?:has been|is|was) (?:archived|inactive|deleted)`),
-			says(`(?:contact|supplier|vendor)\b.{0,60}(?:archived|inactive|been deleted)`),
+			says(`(?:contact|supplier|vendor) ['"]([^'"]+?)['"] (?:has been|is|was) (?:archived|inactive|deleted)`),
+			says(`(?:contact|supplier|vendor)\b[^.;]*(?:archived|inactive|been deleted)`),
 		},
 		text: "{The supplier} is no longer active in {platform}.",
 		do:   "Restore the supplier in {platform}, or choose another one, then retry.",
@@ -560,7 +560,7 @@ var rules = []rule{
 		when: []pattern{
 			says(`id of an existing (?:contact|supplier|customer|vendor)|names element id`,
 				`invalid (?:entity|vendor) reference key`),
-			says(`(?:contact|supplier|vendor)\b.{0,60}(?:does not exist|not (?:be )?found)`),
+			says(`(?:contact|supplier|vendor)\b[^.;]*(?:does not exist|not (?:be )?found)`),
 			about(`contactref|supplierref|vendorref`, notFound),
 		},
 		text: "The supplier of this expense is not in {platform}.",
@@ -660,9 +660,9 @@ var rules = []rule{
 		cause: "currency_mismatch",
 		when: []pattern{
 			says(`must (?:match|agree with|be the same as) the (?:currency|base currency|bank account|target account)`,
-				`currency .{0,60}(?:must|does not|doesn't|should) (?:match|agree|be the same|equal)`,
+				`currency [^.;]*(?:must|does not|doesn't|should) (?:match|agree|be the same|equal)`,
 				`currency of the transaction is invalid|match the target account's default currency`,
-				`account.{0,20}different currency`),
+				`account[^.;]*different currency`),
 		},
 		text:  "The currency does not fit the accounts and supplier of this expense in {platform}.",
 		short: "Currency does not fit the accounts in {platform}",
@@ -745,7 +745,7 @@ var rules = []rule{
 	{
 		cause: "tracking_not_found",
 		when: []pattern{
-			says(`existing tracking category|tracking .{0,60}(?:archived|inactive|not active|not (?:be )?found|does not exist)`),
+			says(`existing tracking category|tracking [^.;]*(?:archived|inactive|not active|not (?:be )?found|does not exist)`),
 			about(`tracking`, notFound),
 		},
 		text:  "A tracking category of this expense is not in {platform}.",
@@ -765,7 +765,7 @@ var rules = []rule{
 	{
 		cause: "field_wanted",
 		when: []pattern{
-			says(`please enter value\(s\) for:? ?([^.;]{1,60})`),
+			says(`please enter value\(s\) for:? ?([^.;]+)`),
 			says(`\ba (department|location|class|project|cost code|subsidiary) is (?:a )?required`),
 			says(`\b(department|location|class|project|subsidiary) (?:is (?:a )?required|must be (?:specified|provided))`),
 		},
@@ -832,7 +832,7 @@ var rules = []rule{
 	},
 	{
 		cause: "file_refused",
-		when:  []pattern{says(`(?:file|attachment).{0,60}(?:too (?:large|big)|exceeds|size|type|format|extension).{0,60}`)},
+		when:  []pattern{says(`(?:file|attachment)[^.;]*(?:too (?:large|big)|exceeds|size|type|format|extension)[^.;]*`)},
 		text:  "{Platform} does not accept the receipt's file: it is too large, or of another kind.",
 		short: "Receipt file not accepted by {platform}",
 		do:    "Attach a smaller PDF, PNG or JPEG file.",
@@ -859,7 +859,7 @@ var rules = []rule{
 	{
 		cause: "not_read_yet",
 		when: []pattern{
-			says(`no data available for (\w{1,40})`),
+			says(`no data available for (\w+)`),
 			says(`data ?set has not been requested|read operation is in progress|alreadyinprogress`),
 		},
 		text:  "Codat has not finished reading this company's [{subject}|books] from {platform}.",
@@ -919,6 +919,7 @@ var rules = []rule{
 	{
 		cause: CauseNoReason,
 		text:  "{Platform} refused {record} and gave no reason.",
+		short: "Refused by {platform} without a reason",
 		do:    "Check the expense against what {platform} needs, then retry. Codat's support can look up why.",
 		who:   anyone, link: LinkExpense,
 	},

@@ -224,7 +224,7 @@ func (r *Reader) read(ctx context.Context, c store.Company) error {
 		r.Log.Warn("read base currency", "company", c.CodatID, "error", err)
 	}
 	conn, err := r.Store.AccountingConnection(ctx, c.ID)
-	if errors.Is(err, store.ErrNotFound) {
+	if errors.Is(err, store.ErrNotFound) || err == nil && conn.Status == string(codat.PendingAuth) { // no books yet
 		return nil
 	}
 	if err != nil {

@@ -143,14 +143,14 @@ func (b *box) scenario(json string) {
 
 // company is a linked company and what its books offer.
 type company struct {
-	b        *box
-	id       string
-	link     string
-	currency string
-	accounts map[string]string // ids by name
+	b         *box
+	id        string
+	link      string
+	currency  string
+	accounts  map[string]string // ids by name
 	suppliers map[string]string
-	bank     string
-	tax      string // a rate's id
+	bank      string
+	tax       string // a rate's id
 }
 
 func (b *box) company(platform, currency string) *company {
@@ -170,7 +170,9 @@ func (b *box) known(id, link string) *company {
 		c.accounts[a["name"].(string)] = a["id"].(string)
 	}
 	for _, s := range results(b.get("/companies/" + id + "/data/suppliers")) {
-		c.suppliers[s["supplierName"].(string)] = s["id"].(string)
+		if s["status"] == "Active" {
+			c.suppliers[s["supplierName"].(string)] = s["id"].(string)
+		}
 	}
 	c.bank = results(b.get("/companies/" + id + "/connections/" + link + "/data/bankAccounts"))[0]["id"].(string)
 	c.tax = results(b.get("/companies/" + id + "/data/taxRates"))[0]["id"].(string)

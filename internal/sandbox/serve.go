@@ -70,6 +70,7 @@ func (s *Sandbox) call(dataType string, e endpoint) http.HandlerFunc {
 				req.scenario = found
 			}
 		}
+		answering := e
 		switch sc := req.scenario; sc.Effect {
 		case effectDrop:
 			panic(http.ErrAbortHandler)
@@ -77,11 +78,11 @@ func (s *Sandbox) call(dataType string, e endpoint) http.HandlerFunc {
 			s.hang(r.Context())
 			panic(http.ErrAbortHandler)
 		case effectRefuse:
-			e = sc.refuse
+			answering = sc.refuse
 		}
 		var a answer
 		tx, n := s.begin(func(tx *tx) {
-			a = render(e(tx, req))
+			a = render(answering(tx, req))
 			if req.scenario.Effect == effectAcceptThen && req.scenario.Then == "" && a.Status == http.StatusOK {
 				a = render(req.scenario.refuse(tx, req))
 			}

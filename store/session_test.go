@@ -1,0 +1,114 @@
+package store_test
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"tallylight/store"
+)
+
+func TestSessionsEnd(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	hash := sha256.Sum256([]byte("token"))
+	alive := func(s *store.Store, touch bool) bool {
+		t.Helper()
+		user, values, err := s.LoadSession(t.Context(), hash[:], touch)
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			t.Fatal(err)
+		}
+		if err == nil && (user != w.by.ID || string(values) != "values") {
+			t.Errorf("session of %d with %q", user, values)
+		}
+		return err == nil
+	}
+	if alive(w.Store, true) {
+		t.Error("a session is alive before it was saved")
+	}
+	if err := w.SaveSession(t.Context(), hash[:], w.by.ID, []byte("values")); err != nil {
+		t.Fatal(err)
+	}
+	if !alive(w.later(29*time.Minute), false) || alive(w.later(31*time.Minute), false) {
+		t.Error("an idle session does not end after half an hour")
+	}
+	for m := 25; m < 12*60; m += 25 { // in use
+		if !alive(w.later(time.Duration(m)*time.Minute), true) {
+			t.Fatalf("a session in use has ended after %d min", m)
+		}
+	}
+	if alive(w.later(12*time.Hour+time.Minute), true) {
+		t.Error("a session in use does not end after twelve hours")
+	}
+	if err := w.DeleteSession(t.Context(), hash[:]); err != nil || alive(w.Store, false) {
+		t.Errorf("a deleted session is alive, error %v", err)
+	}
+}
+
+func TestPasswordChangeEndsSessions(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	here, there := sha256.Sum256([]byte("here")), sha256.Sum256([]byte("there"))
+	for _, hash := range [][32]byte{here, there} {
+		if err := w.SaveSession(t.Context(), hash[:], w.by.ID, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.ChangePassword(t.Context(), w.by, "new hash", here[:]); err != nil {
+		t.Fatal(err)
+	}
+	_, _, errHere := w.LoadSession(t.Context(), here[:], false)
+	_, _, errThere := w.LoadSession(t.Context(), there[:], false)
+	if errHere != nil || !errors.Is(errThere, store.ErrNotFound) {
+		t.Errorf("here %v, there %v", errHere, errThere)
+	}
+	u, err := w.SaveUser(t.Context(), " ANN@example.com ", "newest hash", store.Admin)
+	if err != nil || u.ID != w.by.ID || u.Role != store.Admin {
+		t.Errorf("saved %+v, error %v", u, err)
+	}
+	if _, _, err := w.LoadSession(t.Context(), here[:], false); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("a session outlives a reset password: %v", err)
+	}
+}
+
+func TestSignInLimits(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	blocked := func(s *store.Store, email, address string) bool {
+		t.Helper()
+		b, err := s.SignInBlocked(t.Context(), email, address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	fail := func(email, address string) {
+		t.Helper()
+		if err := w.SignInFailed(t.Context(), email, address); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range 10 {
+		if blocked(w.Store, "ann@example.com", "192.0.2.1") {
+			t.Fatalf("blocked after %d wrong passwords", i)
+		}
+		fail("Ann@example.com", fmt.Sprintf("192.0.2.%d", i+10))
+	}
+	if !blocked(w.Store, "ann@example.com", "192.0.2.1") || blocked(w.Store, "bob@example.com", "192.0.2.10") {
+		t.Error("ten wrong passwords do not block the account, and it alone")
+	}
+	if blocked(w.later(16*time.Minute), "ann@example.com", "192.0.2.1") {
+		t.Error("still blocked after a quarter of an hour")
+	}
+	if err := w.SignInSucceeded(t.Context(), "ann@example.com"); err != nil || blocked(w.Store, "ann@example.com", "192.0.2.1") {
+		t.Errorf("still blocked after a right password, error %v", err)
+	}
+	for i := range 50 {
+		fail(fmt.Sprintf("user%d@example.com", i), "198.51.100.1")
+	}
+	if !blocked(w.Store, "anybody@example.com", "198.51.100.1") || blocked(w.Store, "anybody@example.com", "198.51.100.2") {
+		t.Error("fifty wrong passwords do not block the address, and it alone")
+	}
+}
