@@ -27,7 +27,8 @@ func (h *Handlers) companyList(w http.ResponseWriter, r *http.Request, who store
 	page := views.CompaniesPage{Frame: s.Frame}
 	page.Live = connectionsTopic
 	for _, c := range companies {
-		row := views.CompanyRow{ID: c.ID, Name: c.Name, Currency: orNone(c.BaseCurrency), Read: booksRead(c, s.clock), Trouble: c.ReadError}
+		row := views.CompanyRow{ID: c.ID, Name: c.Name, Currency: orNone(c.BaseCurrency), Read: booksRead(c, s.clock),
+			Trouble: c.ReadError}
 		if i, ok := accounting(byCompany[c.ID]); ok {
 			connection := connectionRow(i, s.held[i.ID], s.clock)
 			row.Connection = &connection
@@ -44,7 +45,9 @@ func (h *Handlers) companyList(w http.ResponseWriter, r *http.Request, who store
 
 // accounting picks the connection that expenses go through, as store.AccountingConnection does.
 func accounting(items []store.ConnectionItem) (store.ConnectionItem, bool) {
-	items = slices.DeleteFunc(slices.Clone(items), func(i store.ConnectionItem) bool { return i.SourceType != "Accounting" && i.SourceType != "" })
+	items = slices.DeleteFunc(slices.Clone(items), func(i store.ConnectionItem) bool {
+		return i.SourceType != "Accounting" && i.SourceType != ""
+	})
 	if len(items) == 0 {
 		return store.ConnectionItem{}, false
 	}
@@ -96,13 +99,17 @@ func (h *Handlers) companyPage(w http.ResponseWriter, r *http.Request, who store
 		return err
 	}
 	page := views.CompanyPage{
-		Frame: s.Frame, ID: id, Name: c.Name, LinkURL: webURL(c.RedirectURL), Counts: tally(id, counts), Read: booksRead(c, s.clock), Trouble: c.ReadError,
+		Frame: s.Frame, ID: id, Name: c.Name, LinkURL: webURL(c.RedirectURL), Counts: tally(id, counts),
+		Read: booksRead(c, s.clock), Trouble: c.ReadError,
 	}
 	page.Live = connectionsTopic
 	for _, i := range connections {
 		page.Connections = append(page.Connections, connectionRow(i, s.held[i.ID], s.clock))
 	}
-	page.Facts = []views.Fact{{Term: "Currency of the books", Text: or(orNone(c.BaseCurrency), "not known yet")}, {Term: "Codat’s id", Text: c.CodatID}}
+	page.Facts = []views.Fact{
+		{Term: "Currency of the books", Text: or(orNone(c.BaseCurrency), "not known yet")},
+		{Term: "Codat’s id", Text: c.CodatID},
+	}
 	switch {
 	case c.DeletedAt != nil:
 		page.Facts = append(page.Facts, views.Fact{Term: "Deleted in Codat", Text: s.clock.at(*c.DeletedAt)})
@@ -120,8 +127,9 @@ func (h *Handlers) companyPage(w http.ResponseWriter, r *http.Request, who store
 	if err != nil {
 		return err
 	}
-	page.Facts = append(page.Facts, views.Fact{Term: "Known of its ledger", Text: fmt.Sprintf("accounts %s, bank accounts %s, suppliers %s, tax rates %s",
-		number(known.Accounts), number(known.Banks), number(known.Suppliers), number(known.TaxRates))})
+	read := fmt.Sprintf("accounts %s, bank accounts %s, suppliers %s, tax rates %s",
+		number(known.Accounts), number(known.Banks), number(known.Suppliers), number(known.TaxRates))
+	page.Facts = append(page.Facts, views.Fact{Term: "Known of its ledger", Text: read})
 	banks, err := h.Store.BankAccounts(ctx, connection.ID)
 	if err != nil {
 		return err

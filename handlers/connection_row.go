@@ -14,10 +14,13 @@ import (
 type connectionState struct{ tone, icon, word, meaning string }
 
 var connectionStates = map[string]connectionState{
-	store.Linked:   {"good", "complete", "Linked", "Expenses can be pushed through it."},
-	"PendingAuth":  {"idle", "not_pushed", "Waiting for the customer", "The customer has begun to link %s and has not finished. Send them the link."},
-	"Deauthorized": {"bad", "failed", "Access lost", "%s no longer lets Codat in: access was withdrawn there, or it expired. Nothing is written until the customer links it again."},
-	"Unlinked":     {"bad", "failed", "Unlinked", "It was switched off in Codat. Nothing is written until the customer links it again."},
+	store.Linked: {"good", "complete", "Linked", "Expenses can be pushed through it."},
+	"PendingAuth": {"idle", "not_pushed", "Waiting for the customer",
+		"The customer has begun to link %s and has not finished. Send them the link."},
+	"Deauthorized": {"bad", "failed", "Access lost",
+		"%s no longer lets Codat in: access was withdrawn there, or it expired. Nothing is written until the customer links it again."},
+	"Unlinked": {"bad", "failed", "Unlinked",
+		"It was switched off in Codat. Nothing is written until the customer links it again."},
 }
 
 func stateOf(c store.Connection) connectionState {
@@ -26,7 +29,8 @@ func stateOf(c store.Connection) connectionState {
 	}
 	s, known := connectionStates[c.Status]
 	if !known {
-		s = connectionState{"doubt", "needs_checking", c.Status, "Codat calls it " + c.Status + ". Nothing is written until it is Linked."}
+		s = connectionState{"doubt", "needs_checking", c.Status,
+			"Codat calls it " + c.Status + ". Nothing is written until it is Linked."}
 	}
 	s.meaning = strings.ReplaceAll(s.meaning, "%s", platformOr(c.PlatformName))
 	return s

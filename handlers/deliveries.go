@@ -57,9 +57,11 @@ func (h *Handlers) deliveryList(w http.ResponseWriter, r *http.Request, who stor
 	if err != nil {
 		return err
 	}
-	page := views.DeliveriesPage{Frame: s.Frame, Verdicts: []views.Tab{{Word: "All", Href: deliveriesURL("", 0), Current: f.Verdict == ""}}}
+	page := views.DeliveriesPage{Frame: s.Frame}
+	page.Verdicts = []views.Tab{{Word: "All", Href: deliveriesURL("", 0), Current: f.Verdict == ""}}
 	for _, v := range verdicts {
-		page.Verdicts = append(page.Verdicts, views.Tab{Word: v.word, Status: string(v.verdict), Href: deliveriesURL(v.verdict, 0), Current: v.verdict == f.Verdict})
+		tab := views.Tab{Word: v.word, Status: string(v.verdict), Href: deliveriesURL(v.verdict, 0), Current: v.verdict == f.Verdict}
+		page.Verdicts = append(page.Verdicts, tab)
 	}
 	if len(ds) > deliveriesShown {
 		ds = ds[:deliveriesShown]
@@ -118,13 +120,15 @@ func (h *Handlers) deliveryRows(ctx context.Context, ds []store.Delivery, c cloc
 			return nil, err
 		}
 		for _, i := range items {
-			about[store.Change{Kind: store.ConnectionChanged, ID: i.ID}] = views.Link{Text: i.Company + " · " + platformOr(i.PlatformName), Href: companyURL(i.CompanyID)}
+			link := views.Link{Text: i.Company + " · " + platformOr(i.PlatformName), Href: companyURL(i.CompanyID)}
+			about[store.Change{Kind: store.ConnectionChanged, ID: i.ID}] = link
 		}
 	}
 	var rows []views.DeliveryRow
 	for _, d := range ds {
 		state := stateOfVerdict(d.Verdict)
-		row := views.DeliveryRow{ID: d.ID, Time: c.full(d.ReceivedAt), Type: d.Type, Verdict: string(d.Verdict), Word: state.word, Tone: state.tone, Note: deliveryNote(d)}
+		row := views.DeliveryRow{ID: d.ID, Time: c.full(d.ReceivedAt), Type: d.Type,
+			Verdict: string(d.Verdict), Word: state.word, Tone: state.tone, Note: deliveryNote(d)}
 		switch {
 		case d.ExpenseID != nil:
 			row.About = about[store.Change{Kind: store.ExpenseChanged, ID: *d.ExpenseID}]
@@ -182,7 +186,8 @@ func (h *Handlers) deliveryPage(w http.ResponseWriter, r *http.Request, who stor
 	page := views.DeliveryPage{Frame: s.Frame, Row: rows[0], Headers: headerLines(d.Headers), Body: raw(d.Body)}
 	for _, f := range []views.Fact{
 		{Term: "Generation", Text: d.Generation}, {Term: "Company", Text: d.Company}, {Term: "Connection", Text: d.Connection},
-		{Term: "Operation", Text: d.OperationKey}, {Term: "Message id", Text: orNone(d.WebhookID)}, {Term: "Event id", Text: orNone(d.DedupeKey)},
+		{Term: "Operation", Text: d.OperationKey}, {Term: "Message id", Text: orNone(d.WebhookID)},
+		{Term: "Event id", Text: orNone(d.DedupeKey)},
 	} {
 		if f.Text != "" {
 			page.Facts = append(page.Facts, f)

@@ -54,7 +54,8 @@ func (h *Handlers) expenseAdd(w http.ResponseWriter, r *http.Request, who store.
 	}
 	ids, err := h.Store.AddExpenses(ctx, who, []store.NewExpense{e})
 	if _, taken := errors.AsType[*store.ReferenceTakenError](err); taken {
-		problems["reference"] = fmt.Sprintf("%s has an expense with the reference %s already. Choose another one.", company.Name, strings.TrimSpace(e.Reference))
+		problems["reference"] = fmt.Sprintf("%s has an expense with the reference %s already. Choose another one.",
+			company.Name, strings.TrimSpace(e.Reference))
 		return h.expenseFormPage(w, r, who, http.StatusUnprocessableEntity, f, companies, problems)
 	}
 	if err != nil {
@@ -160,9 +161,9 @@ func (h *Handlers) expenseFormPage(w http.ResponseWriter, r *http.Request, who s
 	}
 	company, _ := f.company(companies)
 	form := views.ExpenseForm{
-		Frame: s.Frame, Companies: companyOptions(companies, company.ID), Reference: f.Get("reference"), Date: f.Get("date"), Supplier: f.Get("supplier"),
-		Currency: f.Get("currency"), Rate: f.Get("rate"), PaidFrom: f.Get("paid_from"), Note: unixLines(f.Get("note")), Lines: f.lines(), Problems: problems,
-		Currencies: currencies(orNone(company.BaseCurrency)),
+		Frame: s.Frame, Companies: companyOptions(companies, company.ID), Reference: f.Get("reference"), Date: f.Get("date"),
+		Supplier: f.Get("supplier"), Currency: f.Get("currency"), Rate: f.Get("rate"), PaidFrom: f.Get("paid_from"),
+		Note: unixLines(f.Get("note")), Lines: f.lines(), Problems: problems, Currencies: currencies(orNone(company.BaseCurrency)),
 	}
 	if !f.Has("date") {
 		form.Date = s.clock.now.In(h.Location).Format(time.DateOnly)

@@ -49,7 +49,8 @@ func (h *Handlers) expensePage(w http.ResponseWriter, r *http.Request, who store
 	i, c := items[0], s.clock
 	page := views.ExpensePage{
 		Frame: s.Frame, ID: id, Reference: e.Reference, Badge: expenseBadge(i, c), Amount: store.FormatAmount(e.Total, e.Currency),
-		Action: rowAction(i), Story: story(activities, pushes, deliveries, s.May, c), Facts: expenseFacts(e, i, activities, c), Note: e.Note,
+		Action: rowAction(i), Story: story(activities, pushes, deliveries, s.May, c), Facts: expenseFacts(e, i, activities, c),
+		Note: e.Note,
 	}
 	if page.Action == "Check" {
 		page.Action = "" // it leads here
@@ -115,7 +116,9 @@ func why(p store.Push, i store.ExpenseItem) *views.Explanation {
 	return out
 }
 
-var stepKinds = map[store.StepKind]string{store.AccountStep: "Account", store.SupplierStep: "Supplier", store.DirectCostStep: "Expense"}
+var stepKinds = map[store.StepKind]string{
+	store.AccountStep: "Account", store.SupplierStep: "Supplier", store.DirectCostStep: "Expense",
+}
 
 func stepBox(s store.Step, expense store.ExpenseStatus, c clock) views.StepBox {
 	status, sub := store.InProgress, ""
@@ -145,7 +148,8 @@ func stepBox(s store.Step, expense store.ExpenseStatus, c clock) views.StepBox {
 	case store.StepWithdrawn:
 		status, sub = store.NotPushed, "never sent"
 	}
-	box := views.StepBox{Kind: or(stepKinds[s.Kind], string(s.Kind)), Label: s.Label, Badge: views.Badge{Status: status, Word: statusWords[status], Sub: sub}}
+	box := views.StepBox{Kind: or(stepKinds[s.Kind], string(s.Kind)), Label: s.Label,
+		Badge: views.Badge{Status: status, Word: statusWords[status], Sub: sub}}
 	if s.FirstSentAt != nil && s.SettledAt != nil {
 		box.Time = took(s.SettledAt.Sub(*s.FirstSentAt))
 	}
@@ -186,7 +190,8 @@ func pushItem(p store.Push, c clock) views.PushItem {
 	if p.By != "" {
 		title += " by " + p.By
 	}
-	item := views.PushItem{Title: title + ": " + pushWords[p.State], Facts: []views.Fact{{Term: "Connection", Text: platformOr(p.Platform)}}}
+	item := views.PushItem{Title: title + ": " + pushWords[p.State]}
+	item.Facts = []views.Fact{{Term: "Connection", Text: platformOr(p.Platform)}}
 	for _, s := range p.Steps {
 		if key := orNone(s.OperationKey); key != "" {
 			item.Facts = append(item.Facts, views.Fact{Term: "Codat’s operation", Text: key})

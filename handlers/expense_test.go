@@ -139,7 +139,7 @@ func TestPressPush(t *testing.T) {
 	v.post(expenseURL(id) + "/push")
 	mustContain(t, v.page(expenseURL(id)), "Northwind-1 is on its way already: pushed by ", "Push in progress", "waiting to be sent")
 
-	many := append(s.expenses2(v.user, linked, "More", 12), s.expenses(v.user, cut, 3)...)
+	many := append(s.named(v.user, linked, "More", 12), s.expenses(v.user, cut, 3)...)
 	form := []string{"id", "nonsense", "id", "99999"}
 	for _, id := range many {
 		form = append(form, "id", strconv.FormatInt(id, 10), "id", strconv.FormatInt(id, 10))
@@ -189,8 +189,8 @@ func counted(all []string, one string) int {
 	return n
 }
 
-// expenses2 enters n expenses with references of their own.
-func (s *site) expenses2(by store.User, c store.Company, name string, n int) []int64 {
+// named enters n expenses whose references start with name.
+func (s *site) named(by store.User, c store.Company, name string, n int) []int64 {
 	c.Name = name
 	return s.expenses(by, c, n)
 }

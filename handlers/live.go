@@ -252,7 +252,8 @@ func (h *Handlers) publishCounts(ctx context.Context) {
 		connections, err = h.Store.Connections(ctx, 0)
 	}
 	if err == nil {
-		err = h.send(ctx, web.Event{Name: "counts"}, views.Counts(statusTabs(store.ExpenseFilter{}, counts), attention(counts), down(connections)))
+		tabs := statusTabs(store.ExpenseFilter{}, counts)
+		err = h.send(ctx, web.Event{Name: "counts"}, views.Counts(tabs, attention(counts), down(connections)))
 	}
 	if err != nil && ctx.Err() == nil {
 		h.Log.Error("send counts", "error", err)

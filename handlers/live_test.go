@@ -96,7 +96,7 @@ func TestChangesReachOpenPages(t *testing.T) {
 	mustNotContain(t, row.data, "finance@example.com")
 	await(t, events, "counts", func(e event) bool { return e.name == "counts" && strings.Contains(e.data, `data-count="in_progress"`) })
 
-	added := s.expenses2(v.user, c, "New", 1)[0]
+	added := s.named(v.user, c, "New", 1)[0]
 	await(t, elsewhere, "the new row", func(e event) bool {
 		if strings.Contains(e.data, `data-status="in_progress"`) && e.name == "expense" {
 			t.Error("a page got a row that it does not show")
@@ -175,10 +175,15 @@ func TestALoneChangeDoesNotWait(t *testing.T) {
 	v := s.person(store.Finance)
 	c := s.company("Northwind", "GBP", "")
 	events := v.watch("topics=expenses")
-	began := time.Now()
-	s.expenses(v.user, c, 1)
-	await(t, events, "the row", func(e event) bool { return e.name == "expense" })
-	if late := time.Since(began); late > countsPause {
-		t.Errorf("the row came after %s: it waited for the counts", late)
+	quickest := time.Hour
+	for n := range 5 { // a busy machine may be slow once
+		name := "New" + strconv.Itoa(n)
+		began := time.Now()
+		s.named(v.user, c, name, 1)
+		await(t, events, "the row", func(e event) bool { return e.name == "expense" && strings.Contains(e.data, name) })
+		quickest = min(quickest, time.Since(began))
+	}
+	if quickest > countsPause/2 {
+		t.Errorf("a row takes %s: it waits for something", quickest)
 	}
 }

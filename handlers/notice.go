@@ -67,18 +67,22 @@ func pauseNotice(p store.SendPause, c clock) (views.Notice, bool) {
 		if p.CompanyID != nil {
 			what += " for " + company
 		}
-		n.Bad, n.Sentence = false, fmt.Sprintf("%s paused %s at %s. Nothing is sent until somebody resumes it.", or(p.By, "Somebody"), what, since)
+		n.Bad = false
+		n.Sentence = fmt.Sprintf("%s paused %s at %s. Nothing is sent until somebody resumes it.", or(p.By, "Somebody"), what, since)
 	case "rate_limited":
 		if p.Until == nil || p.Until.Sub(p.Since) <= time.Minute {
 			return n, false
 		}
 		n.Bad, n.Sentence = false, "Codat asked us to slow down. Sending goes on at "+c.at(*p.Until)+"."
 	case "unauthorized":
-		n.Sentence = "Codat has refused our API key since " + since + ". Nothing is sent until an administrator of Tallylight puts a valid key in place."
+		n.Sentence = "Codat has refused our API key since " + since +
+			". Nothing is sent until an administrator of Tallylight puts a valid key in place."
 	case "payment_required":
-		n.Sentence = "Codat has refused to write since " + since + ", because the plan does not cover it. Nothing is sent until whoever manages your Codat account mends that."
+		n.Sentence = "Codat has refused to write since " + since +
+			", because the plan does not cover it. Nothing is sent until whoever manages your Codat account mends that."
 	case "forbidden":
-		n.Sentence = "Codat has not allowed writing for " + company + " since " + since + ". Whoever manages your Codat account can allow it there."
+		n.Sentence = "Codat has not allowed writing for " + company + " since " + since +
+			". Whoever manages your Codat account can allow it there."
 	default:
 		n.Sentence = "Sending has rested since " + since + "."
 	}
@@ -116,8 +120,8 @@ func (h *Handlers) downNotices(ctx context.Context, connections []store.Connecti
 	var out []views.Notice
 	for i, w := range waited {
 		if i == fewNotices {
-			out = append(out, views.Notice{Icon: "on_hold", Sentence: fmt.Sprintf("Expenses wait for %s more connections.", number(len(waited)-i)),
-				Link: views.Link{Text: "See the connections", Href: "/connections"}})
+			more := fmt.Sprintf("Expenses wait for other connections, too: %s more.", number(len(waited)-i))
+			out = append(out, views.Notice{Icon: "on_hold", Sentence: more, Link: views.Link{Text: "See the connections", Href: "/connections"}})
 			break
 		}
 		out = append(out, downNotice(w, held[w.ID], c))

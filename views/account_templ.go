@@ -81,20 +81,20 @@ func Account(p AccountPage) templ.Component {
 					return templ_7745c5c3_Err
 				}
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 6, "<input class=\"unseen\" type=\"text\" name=\"username\" value=\"")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 6, "<input type=\"text\" name=\"username\" value=\"")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 			var templ_7745c5c3_Var4 string
 			templ_7745c5c3_Var4, templ_7745c5c3_Err = templ.JoinStringErrs(p.Email)
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `account.templ`, Line: 15, Col: 68}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `account.templ`, Line: 15, Col: 53}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var4))
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 7, "\" autocomplete=\"username\" tabindex=\"-1\" aria-hidden=\"true\" readonly> <label class=\"field\"><span>Your password now</span> <input type=\"password\" name=\"current\" autocomplete=\"current-password\" required></label> <label class=\"field\"><span>New password</span> <input type=\"password\" name=\"password\" autocomplete=\"new-password\" minlength=\"12\" required> <span class=\"hint\">At least 12 characters. A few words you will remember are fine.</span></label> <label class=\"field\"><span>The new one again</span> <input type=\"password\" name=\"again\" autocomplete=\"new-password\" required></label><p class=\"hint\">You stay signed in here, and are signed out everywhere else.</p><p class=\"send\"><button class=\"primary\">Change password</button></p></form>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 7, "\" autocomplete=\"username\" readonly hidden> <label class=\"field\"><span>Your password now</span> <input type=\"password\" name=\"current\" autocomplete=\"current-password\" required></label> <label class=\"field\"><span>New password</span> <input type=\"password\" name=\"password\" autocomplete=\"new-password\" minlength=\"12\" required> <span class=\"hint\">At least 12 characters. A few words you will remember are fine.</span></label> <label class=\"field\"><span>The new one again</span> <input type=\"password\" name=\"again\" autocomplete=\"new-password\" required></label><p class=\"hint\">You stay signed in here, and are signed out everywhere else.</p><p class=\"send\"><button class=\"primary\">Change password</button></p></form>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

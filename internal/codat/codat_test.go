@@ -66,6 +66,9 @@ func typed(t *testing.T, err error, status int) *codat.Error {
 	return e
 }
 
+// failed is the error of a call whose result does not matter.
+func failed(_ any, err error) error { return err }
+
 func TestRequests(t *testing.T) {
 	t.Parallel()
 	type request struct {
@@ -73,73 +76,59 @@ func TestRequests(t *testing.T) {
 	}
 	uuid := regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`)
 	page := "page=2&pageSize=1000"
+	ctx := t.Context()
 	tests := map[string]struct {
-		call func(ctx context.Context, c *codat.Client) error
+		call func(c *codat.Client) error
 		want request
 	}{
-		"Companies": {func(ctx context.Context, c *codat.Client) error { _, err := c.Companies(ctx, 2); return err },
+		"Companies": {func(c *codat.Client) error { return failed(c.Companies(ctx, 2)) },
 			request{"GET", "/companies?" + page, "", ""}},
-		"Company": {func(ctx context.Context, c *codat.Client) error { _, err := c.Company(ctx, "co"); return err },
+		"Company": {func(c *codat.Client) error { return failed(c.Company(ctx, "co")) },
 			request{"GET", "/companies/co", "", ""}},
-		"CreateCompany": {func(ctx context.Context, c *codat.Client) error { _, err := c.CreateCompany(ctx, "Toft"); return err },
+		"CreateCompany": {func(c *codat.Client) error { return failed(c.CreateCompany(ctx, "Toft")) },
 			request{"POST", "/companies", "new", `{"name":"Toft"}`}},
-		"DeleteCompany": {func(ctx context.Context, c *codat.Client) error { return c.DeleteCompany(ctx, "co") },
+		"DeleteCompany": {func(c *codat.Client) error { return c.DeleteCompany(ctx, "co") },
 			request{"DELETE", "/companies/co", "", ""}},
-		"Connections": {func(ctx context.Context, c *codat.Client) error { _, err := c.Connections(ctx, "co", 2); return err },
+		"Connections": {func(c *codat.Client) error { return failed(c.Connections(ctx, "co", 2)) },
 			request{"GET", "/companies/co/connections?" + page, "", ""}},
-		"Connection": {func(ctx context.Context, c *codat.Client) error { _, err := c.Connection(ctx, "co", "cn"); return err },
+		"Connection": {func(c *codat.Client) error { return failed(c.Connection(ctx, "co", "cn")) },
 			request{"GET", "/companies/co/connections/cn", "", ""}},
-		"CreateConnection": {func(ctx context.Context, c *codat.Client) error {
-			_, err := c.CreateConnection(ctx, "co", "gbol")
-			return err
-		},
+		"CreateConnection": {func(c *codat.Client) error { return failed(c.CreateConnection(ctx, "co", "gbol")) },
 			request{"POST", "/companies/co/connections", "new", `{"platformKey":"gbol"}`}},
-		"Unlink": {func(ctx context.Context, c *codat.Client) error { _, err := c.Unlink(ctx, "co", "cn"); return err },
+		"Unlink": {func(c *codat.Client) error { return failed(c.Unlink(ctx, "co", "cn")) },
 			request{"PATCH", "/companies/co/connections/cn", "new", `{"status":"Unlinked"}`}},
-		"DeleteConnection": {func(ctx context.Context, c *codat.Client) error { return c.DeleteConnection(ctx, "co", "cn") },
+		"DeleteConnection": {func(c *codat.Client) error { return c.DeleteConnection(ctx, "co", "cn") },
 			request{"DELETE", "/companies/co/connections/cn", "", ""}},
-		"Accounts": {func(ctx context.Context, c *codat.Client) error { _, err := c.Accounts(ctx, "co", 2); return err },
+		"Accounts": {func(c *codat.Client) error { return failed(c.Accounts(ctx, "co", 2)) },
 			request{"GET", "/companies/co/data/accounts?" + page, "", ""}},
-		"BankAccounts": {func(ctx context.Context, c *codat.Client) error {
-			_, err := c.BankAccounts(ctx, "co", "cn", 2)
-			return err
-		},
+		"BankAccounts": {func(c *codat.Client) error { return failed(c.BankAccounts(ctx, "co", "cn", 2)) },
 			request{"GET", "/companies/co/connections/cn/data/bankAccounts?" + page, "", ""}},
-		"Suppliers": {func(ctx context.Context, c *codat.Client) error { _, err := c.Suppliers(ctx, "co", 2); return err },
+		"Suppliers": {func(c *codat.Client) error { return failed(c.Suppliers(ctx, "co", 2)) },
 			request{"GET", "/companies/co/data/suppliers?" + page, "", ""}},
-		"TaxRates": {func(ctx context.Context, c *codat.Client) error { _, err := c.TaxRates(ctx, "co", 2); return err },
+		"TaxRates": {func(c *codat.Client) error { return failed(c.TaxRates(ctx, "co", 2)) },
 			request{"GET", "/companies/co/data/taxRates?" + page, "", ""}},
-		"Info": {func(ctx context.Context, c *codat.Client) error { _, err := c.Info(ctx, "co"); return err },
+		"Info": {func(c *codat.Client) error { return failed(c.Info(ctx, "co")) },
 			request{"GET", "/companies/co/data/info", "", ""}},
-		"PushOptions": {func(ctx context.Context, c *codat.Client) error {
-			_, err := c.PushOptions(ctx, "co", "cn", "chartOfAccounts")
-			return err
-		},
+		"PushOptions": {func(c *codat.Client) error { return failed(c.PushOptions(ctx, "co", "cn", "chartOfAccounts")) },
 			request{"GET", "/companies/co/connections/cn/options/chartOfAccounts", "", ""}},
-		"Push": {func(ctx context.Context, c *codat.Client) error { _, err := push(ctx, c); return err },
+		"Push": {func(c *codat.Client) error { return failed(push(ctx, c)) },
 			request{"POST", "/companies/co/connections/cn/push/directCosts", "the-key", `{"totalAmount":99999999999.99}`}},
-		"PushOperation": {func(ctx context.Context, c *codat.Client) error {
-			_, err := c.PushOperation(ctx, "co", "op")
-			return err
-		},
+		"PushOperation": {func(c *codat.Client) error { return failed(c.PushOperation(ctx, "co", "op")) },
 			request{"GET", "/companies/co/push/op", "", ""}},
-		"PushOperations": {func(ctx context.Context, c *codat.Client) error { _, err := c.PushOperations(ctx, "co", 2); return err },
+		"PushOperations": {func(c *codat.Client) error { return failed(c.PushOperations(ctx, "co", 2)) },
 			request{"GET", "/companies/co/push?orderBy=-requestedOnUtc&" + page, "", ""}},
-		"DirectCost": {func(ctx context.Context, c *codat.Client) error {
-			_, err := c.DirectCost(ctx, "co", "cn", "a/b ?")
-			return err
-		},
+		"Cost": {func(c *codat.Client) error { return failed(c.Cost(ctx, "co", "cn", codat.RecordRef{ID: "a/b ?"})) },
 			request{"GET", "/companies/co/connections/cn/data/directCosts/a%2Fb%20%3F", "", ""}},
-		"QueueSync": {func(ctx context.Context, c *codat.Client) error {
-			_, err := c.QueueSync(ctx, "co", "company", "")
-			return err
+		"Cost become an income": {func(c *codat.Client) error {
+			return failed(c.Cost(ctx, "co", "cn", codat.RecordRef{ID: "r", DataType: "directIncomes"}))
 		},
+			request{"GET", "/companies/co/connections/cn/data/directIncomes/r", "", ""}},
+		"QueueSync": {func(c *codat.Client) error { return failed(c.QueueSync(ctx, "co", "company", "")) },
 			request{"POST", "/companies/co/data/queue/company", "new", ""}},
-		"QueueSync of a connection": {func(ctx context.Context, c *codat.Client) error {
-			_, err := c.QueueSync(ctx, "co", "company", "cn")
-			return err
-		},
+		"QueueSync of a connection": {func(c *codat.Client) error { return failed(c.QueueSync(ctx, "co", "company", "cn")) },
 			request{"POST", "/companies/co/data/queue/company?connectionId=cn", "new", ""}},
+		"PullOperation": {func(c *codat.Client) error { return failed(c.PullOperation(ctx, "co", "pull")) },
+			request{"GET", "/companies/co/data/history/pull", "", ""}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -153,7 +142,7 @@ func TestRequests(t *testing.T) {
 				}
 				io.WriteString(w, `{"id":"x","pushOperationKey":"x","results":[]}`)
 			})
-			if err := test.call(t.Context(), c); err != nil {
+			if err := test.call(c); err != nil {
 				t.Fatal(err)
 			}
 			if test.want.key == "new" && uuid.MatchString(got.key) {
@@ -187,7 +176,8 @@ func TestErrors(t *testing.T) {
 			}
 			_, err := replies(t, want, body).Company(t.Context(), "co")
 			e := typed(t, err, want) // whatever the body's statusCode says: 402 says 429, 503 says 500
-			if e.Message != said.Error || e.CorrelationID != said.CorrelationID || e.CanBeRetried != said.CanBeRetried || string(e.Body) != string(body) {
+			if e.Message != said.Error || e.CorrelationID != said.CorrelationID || e.CanBeRetried != said.CanBeRetried ||
+				string(e.Body) != string(body) {
 				t.Errorf("read %+v from %s", e, body)
 			}
 			if !strings.Contains(e.Error(), said.Error) || !strings.Contains(e.Error(), "GET /companies/co") {
@@ -199,11 +189,11 @@ func TestErrors(t *testing.T) {
 
 func TestValidationError(t *testing.T) {
 	t.Parallel()
-	c := replies(t, 400, []byte(`{"statusCode":400,"error":"Push failed","validation":{"errors":[
-		{"itemId":"LineItems[0].AccountRef.Id","message":"Must match the ID of an existing account.","validatorName":"DirectCost"}, null, 7],"warnings":null}}`))
+	c := replies(t, 400, []byte(`{"statusCode":400,"error":"Push failed","validation":{"warnings":null,"errors":[null, 7,
+		{"itemId":"LineItems[0].AccountRef.Id","message":"Must match an existing account.","validatorName":"DirectCost"}]}}`))
 	_, err := push(t.Context(), c)
 	e := typed(t, err, 400)
-	want := codat.ValidationItem{ItemID: "LineItems[0].AccountRef.Id", Message: "Must match the ID of an existing account.", ValidatorName: "DirectCost"}
+	want := codat.ValidationItem{ItemID: "LineItems[0].AccountRef.Id", Message: "Must match an existing account.", ValidatorName: "DirectCost"}
 	if v := e.Validation; len(v.Errors) != 1 || v.Errors[0] != want || len(v.Warnings) != 0 {
 		t.Errorf("read %+v", v)
 	}
@@ -211,7 +201,8 @@ func TestValidationError(t *testing.T) {
 
 func TestStrangeErrorBodies(t *testing.T) {
 	t.Parallel()
-	for _, body := range []string{"", "<html>Bad gateway</html>", "null", "[]", `{"error":{"a":1},"validation":"no","canBeRetried":true}`, `{"error":`} {
+	for _, body := range []string{"", "<html>Bad gateway</html>", "null", "[]", `{"error":`,
+		`{"error":{"a":1},"validation":"no","canBeRetried":true}`} {
 		_, err := replies(t, 502, []byte(body)).Company(t.Context(), "co")
 		if e := typed(t, err, 502); e.Message != "" || string(e.Body) != body {
 			t.Errorf("from %q: %+v", body, e)
@@ -274,8 +265,14 @@ func TestUnusableReplies(t *testing.T) {
 	t.Parallel()
 	large := strings.Repeat(" ", 9<<20)
 	for name, body := range map[string]string{
-		"empty": "", "no JSON": "<html>", "no object": `["op"]`, "no key": `{"status":"Pending"}`, "null key": `{"pushOperationKey":null}`,
-		"absurd key": `{"pushOperationKey":"` + strings.Repeat("x", 300) + `"}`, "half": `{"pushOperationKey":"x"`, "too long": `{"pushOperationKey":"x"}` + large,
+		"empty":      "",
+		"no JSON":    "<html>",
+		"no object":  `["op"]`,
+		"no key":     `{"status":"Pending"}`,
+		"null key":   `{"pushOperationKey":null}`,
+		"absurd key": `{"pushOperationKey":"` + strings.Repeat("x", 300) + `"}`,
+		"half":       `{"pushOperationKey":"x"`,
+		"too long":   `{"pushOperationKey":"x"}` + large,
 	} {
 		_, err := push(t.Context(), replies(t, 200, []byte(body)))
 		if e := typed(t, err, 200); e.Unwrap() == nil || len(e.Body) > 64<<10 {

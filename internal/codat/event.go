@@ -179,7 +179,8 @@ func (m message) current() Event {
 }
 
 func (m message) legacy() Event {
-	e := Event{Type: id(m.RuleType), Generation: Legacy, ID: id(m.AlertID), CompanyID: id(m.CompanyID), ConnectionID: id(m.ConnectionID)}
+	e := Event{Type: id(m.RuleType), Generation: Legacy, ID: id(m.AlertID),
+		CompanyID: id(m.CompanyID), ConnectionID: id(m.ConnectionID)}
 	if e.ID != "" {
 		d := m.Data
 		e.DedupeKey = e.ID + "|" + e.Type + "|" + id(string(d.Status)+string(d.NewStatus)+d.DatasetStatus) // it has one of them at most

@@ -22,7 +22,8 @@ func kindOf(file string) codat.Kind {
 		{"read.completed", codat.KindRead}, {"Data-sync-completed", codat.KindRead}, {"DataSync", codat.KindRead}, {"Data-Sync", codat.KindRead},
 		{"Dataset", codat.KindRead}, {"New-company", codat.KindRead}, {"NewCompany", codat.KindRead},
 		{"rateLimit", codat.KindRateLimit}, {"RateLimit", codat.KindRateLimit}, {"Rate-Limit", codat.KindRateLimit},
-		{"expenses.sync", codat.KindExpensesSync}, {"Sync-", codat.KindExpensesSync}, {"SyncCompleted", codat.KindExpensesSync}, {"SyncFailed", codat.KindExpensesSync},
+		{"expenses.sync", codat.KindExpensesSync}, {"Sync-", codat.KindExpensesSync},
+		{"SyncCompleted", codat.KindExpensesSync}, {"SyncFailed", codat.KindExpensesSync},
 	} {
 		if strings.Contains(file, rule.part) {
 			return rule.kind
@@ -120,13 +121,17 @@ func TestPushEvents(t *testing.T) {
 			codat.PushEvent{Key: "k", Status: codat.PushFailed, RecordID: "r", DataType: "directCosts"}},
 		{"a status of tomorrow", `{"eventType":"directCosts.write.successful","payload":{"id":"k","status":"Booked"}}`,
 			codat.PushEvent{Key: "k", Status: codat.PushFailed, DataType: "directCosts"}},
-		{"odd types", `{"eventType":"directCosts.write.successful","payload":{"id":12345678901234567890,"type":{},"status":"Success","record":"r","connectionId":[1]}}`,
+		{"odd types", `{"eventType":"directCosts.write.successful","payload":{"id":12345678901234567890,"status":"Success",
+			"type":{},"record":"r","connectionId":[1]}}`,
 			codat.PushEvent{Key: "12345678901234567890", Status: codat.PushSuccess, DataType: "directCosts"}},
-		{"legacy success", `{"AlertId":"a","RuleType":"Push Operation Status Changed()","Data":{"dataType":"bills","status":"Success","pushOperationKey":"k"}}`,
+		{"legacy success", `{"AlertId":"a","RuleType":"Push Operation Status Changed()",
+			"Data":{"dataType":"bills","status":"Success","pushOperationKey":"k"}}`,
 			codat.PushEvent{Key: "k", Status: codat.PushSuccess, DataType: "bills"}},
-		{"legacy pending", `{"AlertId":"a","RuleType":"Push Operation Status Changed()","Data":{"status":"Pending","pushOperationKey":"k"}}`,
+		{"legacy pending", `{"AlertId":"a","RuleType":"Push Operation Status Changed()",
+			"Data":{"status":"Pending","pushOperationKey":"k"}}`,
 			codat.PushEvent{Key: "k", Status: codat.PushPending}},
-		{"legacy, misspelt", `{"AlertId":"a","RuleType":"Push Operation Status Changed()","Data":{"status":"Successful","pushOperationKey":"k"}}`,
+		{"legacy, misspelt", `{"AlertId":"a","RuleType":"Push Operation Status Changed()",
+			"Data":{"status":"Successful","pushOperationKey":"k"}}`,
 			codat.PushEvent{Key: "k", Status: codat.PushFailed}},
 		{"legacy timeout", `{"AlertId":"a","RuleType":"Push Operation Timed Out","Data":{"dataType":"bills","pushOperationGuid":"k"}}`,
 			codat.PushEvent{Key: "k", Status: codat.PushTimedOut, DataType: "bills"}},
@@ -158,14 +163,17 @@ func TestConnectionEvents(t *testing.T) {
 		`"oldStatus":"Linked","newStatus":"Sleeping"`:         "",
 		`"oldStatus":"Deauthorized","newStatus":["Unlinked"]`: "",
 	} {
-		e := parse(t, `{"AlertId":"a","CompanyId":"co","RuleType":"DataConnectionStatusChanged","Data":{"dataConnectionId":"cn","platformKey":"gbol",`+change+`}}`)
-		if c := e.Connection; e.Kind != codat.KindConnection || c.Verb != verb || c.ID != "cn" || e.ConnectionID != "cn" || c.PlatformKey != "gbol" || c.Connection != nil {
-			t.Errorf("%s is %+v", change, c)
+		e := parse(t, `{"AlertId":"a","CompanyId":"co","RuleType":"DataConnectionStatusChanged",
+			"Data":{"dataConnectionId":"cn","platformKey":"gbol",`+change+`}}`)
+		c := *e.Connection
+		if c.Verb != verb || c.ID != "cn" || c.PlatformKey != "gbol" || c.Connection != nil || e.Kind != codat.KindConnection || e.ConnectionID != "cn" {
+			t.Errorf("%s is %+v of %+v", change, c, e)
 		}
 	}
 
 	e := parse(t, string(sample(t, "webhooks/connection.deleted.Deleted.platform-oas.json")))
-	if e.Connection.Verb != "deleted" || e.Connection.Status != codat.Linked || !e.Generated.Equal(time.Date(2024, 8, 8, 17, 10, 34, 15e6, time.UTC)) {
+	generated := time.Date(2024, 8, 8, 17, 10, 34, 15e6, time.UTC)
+	if e.Connection.Verb != "deleted" || e.Connection.Status != codat.Linked || !e.Generated.Equal(generated) {
 		t.Errorf("deleted is %+v of %+v", e.Connection, e)
 	}
 	e = parse(t, string(sample(t, "webhooks/connection.disconnected.De-authorized.webhooks-oas.json")))
@@ -216,7 +224,8 @@ func TestUnknownEvents(t *testing.T) {
 // A legacy message may come without a signature, so nothing in it is read as a current one.
 func TestLegacyIsNotReadAsCurrent(t *testing.T) {
 	t.Parallel()
-	e := parse(t, `{"AlertId":"a","RuleType":"directCosts.write.successful","payload":{"id":"k","status":"Success"},"Data":{"pushOperationKey":"k"}}`)
+	e := parse(t, `{"AlertId":"a","RuleType":"directCosts.write.successful",
+		"payload":{"id":"k","status":"Success"},"Data":{"pushOperationKey":"k"}}`)
 	if e.Generation != codat.Legacy || e.OperationKey != "" {
 		t.Errorf("read %+v with %+v", e, e.Push)
 	}
@@ -224,7 +233,8 @@ func TestLegacyIsNotReadAsCurrent(t *testing.T) {
 
 func TestUnreadableEvents(t *testing.T) {
 	t.Parallel()
-	for _, body := range []string{"", "null", "[]", `"x"`, "7", "{", `{"a":1}x`, `{"a":1}{"a":2}`, "<html>", "\x00", strings.Repeat("[", 100_000)} {
+	for _, body := range []string{"", "null", "[]", `"x"`, "7", "{", `{"a":1}x`, `{"a":1}{"a":2}`, "<html>", "\x00",
+		strings.Repeat("[", 100_000)} {
 		if e, err := codat.ParseEvent([]byte(body)); err == nil {
 			t.Errorf("%.20q is %+v", body, e)
 		}

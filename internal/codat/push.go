@@ -65,10 +65,10 @@ type PushReply struct {
 // Push sends body, a JSON document, to be written through a connection. Codat replays its first reply to an idempotency key
 // for 90 minutes, so the same key with the same bytes is safe to repeat, and a lost reply is got back that way. A 2xx that
 // holds no operation is an *Error with that status: the write may have been accepted.
-func (c *Client) Push(ctx context.Context, idempotencyKey, company, connection string, path PushPath, body []byte) (PushReply, error) {
+func (c *Client) Push(ctx context.Context, key, company, connection string, path PushPath, body []byte) (PushReply, error) {
 	r := call{method: http.MethodPost, path: []string{"companies", company, "connections", connection, "push", string(path)},
-		body: body, key: idempotencyKey, patience: pushPatience}
-	if idempotencyKey == "" {
+		body: body, key: key, patience: pushPatience}
+	if key == "" {
 		return PushReply{}, &unsentError{errors.New("push without an idempotency key")}
 	}
 	status, reply, err := c.send(ctx, r)
@@ -95,7 +95,7 @@ func (c *Client) PushOperations(ctx context.Context, company string, page int) (
 	r := get("companies", company, "push")
 	r.query = url.Values{"orderBy": {"-requestedOnUtc"}}
 	p, err := list[PushOperation](ctx, c, r, page)
-	if e, ok := errors.AsType[*Error](err); ok && e.HTTPStatus == http.StatusBadRequest { // the fields it sorts by are not documented
+	if e, ok := errors.AsType[*Error](err); ok && e.HTTPStatus == http.StatusBadRequest { // what it sorts by is not documented
 		return list[PushOperation](ctx, c, get("companies", company, "push"), page)
 	}
 	return p, err

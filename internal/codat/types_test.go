@@ -12,17 +12,19 @@ import (
 
 func TestOperationSamples(t *testing.T) {
 	t.Parallel()
+	const record = "e5c7f9a2-4b2a-4a52-9f0c-3a1f2d1b0c11"
 	tests := map[string]struct {
 		status           codat.PushStatus
 		record, dataType string
 		said             string // the first objection, or the first warning
 	}{
-		"AttachmentUploaded.CONSTRUCTED":                 {codat.PushSuccess, "e5c7f9a2-4b2a-4a52-9f0c-3a1f2d1b0c11", "directCosts", ""},
-		"Failed-validation.CONSTRUCTED":                  {codat.PushFailed, "", "", "Must match the ID of an existing account."},
-		"Failed.docs-push-md":                            {codat.PushFailed, "", "", "Failed to push to Account as NominalCode must not be longer than 10 characters long."},
+		"AttachmentUploaded.CONSTRUCTED": {codat.PushSuccess, record, "directCosts", ""},
+		"Failed-validation.CONSTRUCTED":  {codat.PushFailed, "", "", "Must match the ID of an existing account."},
+		"Failed.docs-push-md": {codat.PushFailed, "", "",
+			"Failed to push to Account as NominalCode must not be longer than 10 characters long."},
 		"Pending.CONSTRUCTED":                            {codat.PushPending, "", "", ""},
-		"Success-with-warning.CONSTRUCTED":               {codat.PushSuccess, "e5c7f9a2-4b2a-4a52-9f0c-3a1f2d1b0c11", "directCosts", "Reference is not supported and was ignored."},
-		"Success.CONSTRUCTED":                            {codat.PushSuccess, "e5c7f9a2-4b2a-4a52-9f0c-3a1f2d1b0c11", "directCosts", ""},
+		"Success-with-warning.CONSTRUCTED":               {codat.PushSuccess, record, "directCosts", "Reference is not supported and was ignored."},
+		"Success.CONSTRUCTED":                            {codat.PushSuccess, record, "directCosts", ""},
 		"Success.docs-push-md":                           {codat.PushSuccess, "", "", ""},
 		"TimedOut.CONSTRUCTED":                           {codat.PushTimedOut, "", "", ""},
 		"Xero-negative-becomes-directIncome.CONSTRUCTED": {codat.PushSuccess, "9c0d2b1e-8a52-4a6e-8a9c-0b7d2d2a5f10", "directIncomes", ""},
@@ -71,14 +73,16 @@ func TestOperationSamples(t *testing.T) {
 
 func TestOperationIsReadLeniently(t *testing.T) {
 	t.Parallel()
-	c := replies(t, 201, []byte(`{"pushOperationKey":"k","status":"Queued\u0000","statusCode":"202","validation":"none","changes":{"type":"Created"},
+	c := replies(t, 201, []byte(`{"pushOperationKey":"k","status":"Queued\u0000","statusCode":"202","validation":"none",
+		"changes":{"type":"Created"},
 		"requestedOnUtc":12,"completedOnUtc":"soon","companyId":42,"timeoutInMinutes":{},"errorMessage":null,"new":[[{}]]}`))
 	reply, err := push(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
 	}
 	op := reply.Operation
-	if op.Status != "Queued" || op.StatusCode != "202" || op.CompanyID != "42" || op.Changes != nil || !op.RequestedOnUTC.IsZero() || reply.Status != 201 {
+	if op.Status != "Queued" || op.StatusCode != "202" || op.CompanyID != "42" || op.Changes != nil || !op.RequestedOnUTC.IsZero() ||
+		reply.Status != 201 {
 		t.Errorf("read %+v", op)
 	}
 }
@@ -156,12 +160,14 @@ func TestConnectionErrorsMarshal(t *testing.T) {
 
 func TestRecords(t *testing.T) {
 	t.Parallel()
-	accounts, err := replies(t, 200, sample(t, "accounts/list-accounts.response-200.Example-1.accounting-oas-2023.json")).Accounts(t.Context(), "co", 1)
+	chart := sample(t, "accounts/list-accounts.response-200.Example-1.accounting-oas-2023.json")
+	accounts, err := replies(t, 200, chart).Accounts(t.Context(), "co", 1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := codat.Account{ID: "76d5f23b-9623-4e3b-89cd-da57228764d3", NominalCode: "611", Name: "Accounts Receivable", Currency: "GBP", Type: "Asset", Status: "Active",
-		Description: "A provision anticipating that a portion of accounts receivable will never be collected.", FullyQualifiedCategory: "Asset.Current"}
+	want := codat.Account{ID: "76d5f23b-9623-4e3b-89cd-da57228764d3", NominalCode: "611", Name: "Accounts Receivable",
+		Description:            "A provision anticipating that a portion of accounts receivable will never be collected.",
+		FullyQualifiedCategory: "Asset.Current", Currency: "GBP", Type: "Asset", Status: "Active"}
 	if len(accounts.Results) != 2 || accounts.Results[1] != want {
 		t.Errorf("read %+v", accounts.Results)
 	}
@@ -183,8 +189,8 @@ func TestRecords(t *testing.T) {
 	if deleted == 0 {
 		t.Error("no sample has a deleted supplier")
 	}
-	rates, err := replies(t, 200, []byte(`{"results":[{"id":7,"name":null,"effectiveTaxRate":12.50},{"id":"b","effectiveTaxRate":"20"},{"id":"c","effectiveTaxRate":"n/a"}, "d"]}`)).
-		TaxRates(t.Context(), "co", 1)
+	rates, err := replies(t, 200, []byte(`{"results":[{"id":7,"name":null,"effectiveTaxRate":12.50},
+		{"id":"b","effectiveTaxRate":"20"},{"id":"c","effectiveTaxRate":"n/a"}, "d"]}`)).TaxRates(t.Context(), "co", 1)
 	if err != nil || len(rates.Results) != 3 {
 		t.Fatalf("read %+v, %v", rates, err)
 	}
@@ -193,7 +199,7 @@ func TestRecords(t *testing.T) {
 			t.Errorf("read %+v, want %+v", rates.Results[i], want)
 		}
 	}
-	info, err := replies(t, 200, []byte(`{"companyName":"Codat","baseCurrency":"GBP","financialYearStartDate":"2023-04-01T00:00:00"}`)).Info(t.Context(), "co")
+	info, err := replies(t, 200, []byte(`{"companyName":"Codat","baseCurrency":"GBP"}`)).Info(t.Context(), "co")
 	if err != nil || info.BaseCurrency != "GBP" {
 		t.Errorf("read %+v, %v", info, err)
 	}
@@ -243,7 +249,8 @@ func TestAmountsStayExact(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if record.TotalAmount != "99999999999.99" || record.SubTotal != "0.10" || record.TaxAmount != "1e2" || record.IssueDate != "2026-01-05" || record.ContactRef.ID != "s" {
+	if record.TotalAmount != "99999999999.99" || record.SubTotal != "0.10" || record.TaxAmount != "1e2" ||
+		record.IssueDate != "2026-01-05" || record.ContactRef.ID != "s" {
 		t.Errorf("read %+v", record)
 	}
 }

@@ -129,7 +129,10 @@ func (s statement) String() string {
 	return s.text
 }
 
-var lineIndex = regexp.MustCompile(`(?i)\blineitems?(?:\[(\d{1,4})\]|\.(\d{1,4}))`)
+var (
+	lineIndex = regexp.MustCompile(`(?i)\blineitems?(?:\[(\d{1,4})\]|\.(\d{1,4}))`)
+	camel     = regexp.MustCompile(`[A-Z][a-z]+`)
+)
 
 // line is the place of a field among the expense's lines, "line 2", or "".
 func line(at string) string {
@@ -147,9 +150,9 @@ func line(at string) string {
 // plainNames are Codat's names of fields as a finance person says them.
 var plainNames = map[string]string{
 	"accountref": "account", "contactref": "supplier", "currencyrate": "exchange rate", "fullyqualifiedcategory": "account category",
-	"issuedate": "date", "lineitems": "lines", "nominalcode": "account code",
-	"paymentallocations": "payment", "subtotal": "net amount",
-	"suppliername": "supplier name", "taxamount": "tax", "taxrateref": "tax rate", "totalamount": "total", "unitamount": "amount",
+	"issuedate": "date", "lineitems": "lines", "nominalcode": "account code", "paymentallocations": "payment",
+	"subtotal": "net amount", "suppliername": "supplier name", "taxamount": "tax", "taxrateref": "tax rate",
+	"totalamount": "total", "unitamount": "amount",
 	"trackingcategoryrefs": "tracking category", "tracking": "tracking category", "paidondate": "payment date",
 	"emailaddress": "email address",
 }
@@ -173,12 +176,10 @@ func plain(at string) string {
 	}
 	name, ok := plainNames[strings.ToLower(last)]
 	if !ok {
-		name = strings.ToLower(strings.TrimSpace(words.ReplaceAllString(last, " $0")))
+		name = strings.ToLower(strings.TrimSpace(camel.ReplaceAllString(last, " $0")))
 	}
 	if l := line(at); l != "" {
 		name += " on " + l
 	}
 	return clip(name, maxSubject)
 }
-
-var words = regexp.MustCompile(`[A-Z][a-z]+`)

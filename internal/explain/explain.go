@@ -72,8 +72,12 @@ func Explain(cause Cause, subject string, f Fact) Explanation {
 	if short == "" {
 		short = r.text
 	}
+	text := said.say(r.text)
+	if more := others(cause, subject, f); more != "" {
+		text = strings.TrimRight(text, ".") + ". " + more
+	}
 	return Explanation{
-		Cause: said.say(r.text) + others(cause, subject, f),
+		Cause: text,
 		Do:    said.say(r.do),
 		Who:   said.say(r.who),
 		Link:  r.link,
@@ -100,9 +104,9 @@ func others(cause Cause, subject string, f Fact) string {
 	case 0:
 		return ""
 	case 1:
-		return " There is 1 more problem."
+		return "There is 1 more problem."
 	default:
-		return fmt.Sprintf(" There are %d more problems.", n)
+		return fmt.Sprintf("There are %d more problems.", n)
 	}
 }
 

@@ -102,7 +102,7 @@ var (
 	markup = regexp.MustCompile(`(?is)<(?:style|script|head)\b.*?</(?:style|script|head)>|<[a-z/!][^>]*>?`)
 
 	// wrapping is what Codat and the platforms put around a reason.
-	wrapping = regexp.MustCompile(`(?i)an error occurred in a downstream service\.?|correlation id:\s*[0-9a-z-]+\.?|^\W*message:` +
+	wrapping = regexp.MustCompile(`(?i)an error occurred in a downstream service\.?|correlation id:\s*[0-9a-z-]+\.?` +
 		`|failed to push to \w+ as|push failed for \w+:?` +
 		`|(?:please )?see (?:the )?validation(?: property)? for more (?:information|details?)\.?` +
 		`|there are problems with the request,?|validation failed\b:?|^(?:an )?unknown error(?: has)?(?: occurred)?\.?$` +
@@ -110,6 +110,9 @@ var (
 		`|an? (?:business )?validation error has occurred(?: while processing your request)?[.:]?|business validation error:?` +
 		`|an error occured in a upsert request:`)
 
+	heading = regexp.MustCompile(`(?i)^[ .:;,-]*(?:message:[ .:;,-]*)?`)
+
+	// named is a field of Codat's in a message.
 	named = regexp.MustCompile(`^(?:the )?(?:field )?['"]?([A-Z][A-Za-z]*(?:\[\d+\])?(?:\.[A-Za-z]+(?:\[\d+\])?)*)['"]?(?: field)?` +
 		` (?:must|should|is|cannot|has)\b|(?i:required parameter) (\w{1,40})`)
 
@@ -138,11 +141,7 @@ func telling(message string) string {
 		s = markup.ReplaceAllString(s, " ")
 	}
 	s = flat(wrapping.ReplaceAllString(flat(s), " "))
-	s = strings.TrimLeft(s, " .:;,-")
-	if again, ok := strings.CutPrefix(strings.ToLower(s), "message:"); ok {
-		s = s[len(s)-len(again):]
-	}
-	s = clip(flat(s), maxMessage)
+	s = clip(heading.ReplaceAllString(s, ""), maxMessage)
 	if strings.IndexFunc(s, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }) < 0 {
 		return ""
 	}

@@ -51,7 +51,7 @@ var rules = []rule{
 		when:  []pattern{{operation: "TimedOut", platform: desktop}},
 		text:  "{Platform} did not answer Codat in time, so {record} may or may not be there.",
 		short: "No answer in time; may be in {platform}",
-		do:    "Open {platform} on its computer and check that it is online. Look for {record} there before you push it again.",
+		do:    "Open {platform} on its computer and check that it is online. Look for {record} in it, then say whether it is there.",
 		who:   ledgerUser, link: LinkNone,
 	},
 	{
@@ -59,21 +59,21 @@ var rules = []rule{
 		when:  []pattern{{operation: "TimedOut"}},
 		text:  "{Platform} did not answer Codat in time, so {record} may or may not be there.",
 		short: "No answer in time; may be in {platform}",
-		do:    "Look for it in {platform} before you push it again.",
+		do:    "Look for it in {platform}, then say whether it is there.",
 		who:   anyone, link: LinkNone,
 	},
 	{
 		cause: CauseLostReply,
 		text:  "No clear answer came back from Codat, so {record} may or may not be in {platform}.",
 		short: "No clear answer; may be in {platform}",
-		do:    "Look for it in {platform} before you push it again.",
+		do:    "Look for it in {platform}, then say whether it is there.",
 		who:   anyone, link: LinkNone,
 	},
 	{
 		cause: CauseBug422,
 		text:  "Tallylight made a mistake while it sent {record}, which may or may not be in {platform}.",
 		short: "Sent wrongly; may be in {platform}",
-		do:    "Look for it in {platform} before you push it again, and tell an administrator of Tallylight.",
+		do:    "Look for it in {platform}, then say whether it is there. Tell an administrator of Tallylight too.",
 		who:   anyone, link: LinkNone,
 	},
 
@@ -896,7 +896,7 @@ var rules = []rule{
 			`connection (?:was |has been )?(?:reset|closed|refused|aborted)|unexpected error|unhandled exception`,
 			`try again later|status code 5\d\d|no such host|connection attempt failed|object reference not set`)},
 		text: "{Platform} had a fault or could not be reached.",
-		do:   "Wait a few minutes, check that it is not in {platform} already, then retry. If it goes on, see whether {platform} reports trouble.",
+		do:   "Wait a few minutes, check that it is not in {platform} already, then retry. If it goes on, look for news of {platform}.",
 		who:  anyone, link: LinkNone,
 	},
 

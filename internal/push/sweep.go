@@ -225,13 +225,18 @@ func (s *Sweeper) history(ctx context.Context, sw store.Sweep, steps []store.Swe
 	return ops, s.noteForeign(ctx, sw, ops, oldest.Add(-before))
 }
 
+// past reports whether a page, and so all that follow, is older than that. Codat documents no order for the history: one that is
+// not seen to be newest first is read to its end.
 func past(page []codat.PushOperation, at time.Time) bool {
+	var later *time.Time
 	for _, op := range page {
-		if t := op.RequestedOnUTC.Ptr(); t == nil || !t.Before(at) {
+		t := op.RequestedOnUTC.Ptr()
+		if t == nil || !t.Before(at) || later != nil && t.After(*later) {
 			return false
 		}
+		later = t
 	}
-	return true
+	return len(page) > 1 && page[0].RequestedOnUTC.Ptr().After(*later)
 }
 
 // foreignAfter is how old an operation must be to be another program's: ours get their key within minutes.

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -83,7 +84,7 @@ type nothing int
 // render turns what an endpoint returned into an answer.
 func render(result any, err error) answer {
 	if err != nil {
-		r, ok := err.(*refusal)
+		r, ok := errors.AsType[*refusal](err)
 		if !ok {
 			r = refuse(http.StatusInternalServerError, "%s", usual[500])
 		}

@@ -1,16 +1,40 @@
 package sandbox_test
 
 import (
+	"context"
 	"encoding/json"
+	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/uuid"
 
 	"tallylight/internal/sandbox"
 )
+
+func BenchmarkPush(b *testing.B) {
+	for name, file := range map[string]string{"memory": "", "file": filepath.Join(b.TempDir(), "journal")} {
+		b.Run(name, func(b *testing.B) {
+			if file != "" {
+				file += fmt.Sprint(b.N)
+			}
+			s, err := sandbox.New(sandbox.Config{APIKey: apiKey, File: file, Log: slog.New(slog.DiscardHandler)})
+			if err != nil {
+				b.Fatal(err)
+			}
+			ctx, cancel := context.WithCancel(b.Context())
+			var running sync.WaitGroup
+			running.Go(func() { _ = s.Run(ctx) })
+			defer func() { cancel(); running.Wait(); s.Close() }()
+			benchmarkPush(b, s)
+		})
+	}
+}
 
 func benchmarkPush(b *testing.B, s *sandbox.Sandbox) {
 	id, link, err := s.AddCompany("Litware", "gbol", "")
@@ -20,7 +44,7 @@ func benchmarkPush(b *testing.B, s *sandbox.Sandbox) {
 	server := httptest.NewServer(s)
 	defer server.Close()
 	http.DefaultTransport.(*http.Transport).MaxIdleConnsPerHost = 64
-	c := (&box{t: &testing.T{}, url: server.URL})
+	c := &box{url: server.URL}
 	get := func(path string) string {
 		r := c.doContext(b.Context(), "GET", path, nil, "")
 		var page struct{ Results []struct{ ID, Name string } }

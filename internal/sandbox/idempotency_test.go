@@ -77,7 +77,8 @@ func TestIdempotency(t *testing.T) {
 			t.Errorf("%s: after a 422 %d", name, r.status)
 		}
 		now.pass(91 * time.Minute)
-		for again.status == 200 && c.follow(again.json(t)["pushOperationKey"].(string), "Pending") == nil {
+		for _, o := range results(b.get("/companies/" + c.id + "/push")) {
+			c.follow(o["pushOperationKey"].(string), "Pending")
 		}
 		if r := b.do("POST", path, c.cost("fresh", "contactRef", gone{}), key); r.status != 200 {
 			t.Errorf("%s: after 90 minutes %d", name, r.status)
@@ -88,7 +89,7 @@ func TestIdempotency(t *testing.T) {
 				booked++
 			}
 		}
-		if booked != tc.booked && name != "500 after accepting" || booked > 1 {
+		if booked != tc.booked {
 			t.Errorf("%s: booked %d times, want %d", name, booked, tc.booked)
 		}
 	}

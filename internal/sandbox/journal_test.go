@@ -166,9 +166,6 @@ func TestTornJournal(t *testing.T) {
 // each is booked once, and no answer is forgotten.
 func TestKilled(t *testing.T) {
 	t.Parallel()
-	if file := os.Getenv("SANDBOX_TEST_FILE"); file != "" {
-		t.Fatal("see TestMain")
-	}
 	file := filepath.Join(t.TempDir(), "journal")
 	s, err := sandbox.New(sandbox.Config{APIKey: apiKey, File: file, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
@@ -181,7 +178,12 @@ func TestKilled(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	var url atomic.Value
+	type place struct {
+		url  string
+		left chan struct{} // closed when there is another
+	}
+	var at atomic.Pointer[place]
+	at.Store(&place{left: make(chan struct{})})
 	run := func() *exec.Cmd {
 		cmd := exec.CommandContext(t.Context(), os.Args[0])
 		cmd.Env = append(os.Environ(), "SANDBOX_TEST_FILE="+file)
@@ -196,11 +198,11 @@ func TestKilled(t *testing.T) {
 		if err != nil {
 			t.Fatalf("the sandbox did not start: %v", err)
 		}
-		url.Store(strings.TrimSpace(line))
+		close(at.Swap(&place{strings.TrimSpace(line), make(chan struct{})}).left)
 		return cmd
 	}
 	cmd := run()
-	c := (&box{t: t, url: url.Load().(string)}).known(id, link)
+	c := (&box{t: t, url: at.Load().url}).known(id, link)
 
 	const pushes, kills = 300, 4
 	answered := make(chan string, pushes)
@@ -213,14 +215,20 @@ func TestKilled(t *testing.T) {
 				body, _ := json.Marshal(c.cost(fmt.Sprint("EXP-", n)))
 				key := uuid.NewString()
 				for t.Context().Err() == nil {
-					b := &box{t: t, url: url.Load().(string)}
-					r := b.do("POST", c.path("push/directCosts"), body, key)
+					p := at.Load()
+					r := (&box{t: t, url: p.url}).do("POST", c.path("push/directCosts"), body, key)
 					if r.err == nil && r.status == 200 {
 						var o struct{ PushOperationKey string }
 						if json.Unmarshal(r.body, &o) == nil && o.PushOperationKey != "" {
 							operations.Store(fmt.Sprint("EXP-", n), o.PushOperationKey)
 							answered <- o.PushOperationKey
 							break
+						}
+					}
+					if r.err != nil {
+						select {
+						case <-p.left:
+						case <-t.Context().Done():
 						}
 					}
 				}
@@ -246,7 +254,7 @@ func TestKilled(t *testing.T) {
 	clients.Wait()
 	defer cmd.Wait()
 	defer cmd.Process.Kill()
-	c.b = &box{t: t, url: url.Load().(string)}
+	c.b = &box{t: t, url: at.Load().url}
 	operations.Range(func(_, key any) bool {
 		if o := c.follow(key.(string), "Pending"); o["status"] != "Success" {
 			t.Errorf("%v", o)
@@ -284,23 +292,4 @@ func TestMain(m *testing.M) {
 	go func() { _ = s.Run(context.Background()) }()
 	fmt.Println("http://" + l.Addr().String())
 	panic(http.Serve(l, s))
-}
-
-func BenchmarkPush(b *testing.B) {
-	for name, file := range map[string]string{"memory": "", "file": filepath.Join(b.TempDir(), "journal")} {
-		b.Run(name, func(b *testing.B) {
-			if file != "" {
-				file += fmt.Sprint(b.N)
-			}
-			s, err := sandbox.New(sandbox.Config{APIKey: apiKey, File: file, Log: slog.New(slog.DiscardHandler)})
-			if err != nil {
-				b.Fatal(err)
-			}
-			ctx, cancel := context.WithCancel(b.Context())
-			var running sync.WaitGroup
-			running.Go(func() { _ = s.Run(ctx) })
-			defer func() { cancel(); running.Wait(); s.Close() }()
-			benchmarkPush(b, s)
-		})
-	}
 }

@@ -82,11 +82,11 @@ var operators = []string{"!=", ">=", "<=", "=", "~", ">", "<"}
 func matches(query string, record any) (bool, error) {
 	var fields map[string]any
 	if err := json.Unmarshal(encode(record), &fields); err != nil {
-		return false, fmt.Errorf("Could not read %T", record)
+		return false, fmt.Errorf("could not read %T", record)
 	}
-	for any := range strings.SplitSeq(query, "||") {
+	for choice := range strings.SplitSeq(query, "||") {
 		all := true
-		for term := range strings.SplitSeq(any, "&&") {
+		for term := range strings.SplitSeq(choice, "&&") {
 			ok, err := holds(strings.TrimSpace(term), fields)
 			if err != nil {
 				return false, err
@@ -103,7 +103,7 @@ func matches(query string, record any) (bool, error) {
 func holds(term string, fields map[string]any) (bool, error) {
 	at := strings.IndexAny(term, "!=~<>")
 	if at <= 0 || strings.ContainsAny(term, "{}") {
-		return false, fmt.Errorf("Could not parse %s", term)
+		return false, fmt.Errorf("could not parse %s", term)
 	}
 	name, rest := strings.TrimSpace(term[:at]), term[at:]
 	for _, op := range operators {
@@ -117,7 +117,7 @@ func holds(term string, fields map[string]any) (bool, error) {
 		}
 		return compare(got, op, strings.TrimSpace(want)), nil
 	}
-	return false, fmt.Errorf("Could not parse %s", term)
+	return false, fmt.Errorf("could not parse %s", term)
 }
 
 func field(fields map[string]any, path string) any {

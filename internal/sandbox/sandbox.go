@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 )
@@ -36,7 +37,7 @@ type Sandbox struct {
 	journal *journal
 	sender  *sender
 	agenda  *agenda
-	stopped chan struct{}
+	life    context.Context // ends when the sandbox stops; requests that hang wait for it
 	stop    func()
 
 	scenarios scenarios
@@ -56,9 +57,9 @@ func New(cfg Config) (*Sandbox, error) {
 	if cfg.APIKey == "" {
 		return nil, errors.New("sandbox: an API key is needed")
 	}
-	s := &Sandbox{cfg: cfg, now: cfg.Now, log: cfg.Log, state: newState(), inFlight: map[string]bool{}, base: cfg.PublicURL,
-		agenda: newAgenda(), stopped: make(chan struct{})}
-	s.stop = sync.OnceFunc(func() { close(s.stopped) })
+	s := &Sandbox{cfg: cfg, now: cfg.Now, log: cfg.Log, state: newState(), inFlight: map[string]bool{}, base: strings.TrimRight(cfg.PublicURL, "/"),
+		agenda: newAgenda()}
+	s.life, s.stop = context.WithCancel(context.Background())
 	if s.now == nil {
 		s.now = time.Now
 	}

@@ -53,12 +53,12 @@ func (s *Sandbox) call(dataType string, e endpoint) http.HandlerFunc {
 			return
 		}
 		req := &request{Request: r, body: body, scenario: &scenario{}}
-		key, print := r.Header.Get("Idempotency-Key"), fingerprint(r, body)
+		key, asked := r.Header.Get("Idempotency-Key"), fingerprint(r, body)
 		if r.Method != http.MethodPost && r.Method != http.MethodPatch {
 			key = ""
 		}
 		if key != "" {
-			first, claimed := s.claim(key, print)
+			first, claimed := s.claim(key, asked)
 			if !claimed {
 				first.send(w)
 				return
@@ -87,7 +87,7 @@ func (s *Sandbox) call(dataType string, e endpoint) http.HandlerFunc {
 				a = render(req.scenario.refuse(tx, req))
 			}
 			if key != "" && a.Status != http.StatusTooManyRequests {
-				tx.put(change{Reply: &reply{Key: key, Request: print, At: tx.now(), Answer: a}})
+				tx.put(change{Reply: &reply{Key: key, Request: asked, At: tx.now(), Answer: a}})
 			}
 		})
 		if req.scenario.Webhooks.Early && s.journal.wait(n) == nil {
@@ -114,6 +114,9 @@ func (s *Sandbox) call(dataType string, e endpoint) http.HandlerFunc {
 
 // tellFirst sends the news of tx before its answer. What is not taken then is sent later, as usual.
 func (s *Sandbox) tellFirst(ctx context.Context, tx *tx) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(s.life, cancel)()
 	for _, m := range s.sender.first(ctx, tx.messages...) {
 		s.sent(m)
 		tx.messages = slices.DeleteFunc(tx.messages, func(other *message) bool { return other == m })
@@ -124,7 +127,7 @@ func (s *Sandbox) tellFirst(ctx context.Context, tx *tx) {
 func (s *Sandbox) hang(ctx context.Context) {
 	select {
 	case <-ctx.Done():
-	case <-s.stopped:
+	case <-s.life.Done():
 	}
 }
 
@@ -142,12 +145,12 @@ func fingerprint(r *http.Request, body []byte) string {
 
 // claim makes the key the caller's. Otherwise it returns what to answer: the first reply once more, 409 while there is none
 // yet, or 422 when the first request was another one.
-func (s *Sandbox) claim(key, print string) (first answer, claimed bool) {
+func (s *Sandbox) claim(key, asked string) (first answer, claimed bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.state.forget(s.now().Add(-replayFor))
 	if r := s.state.replies[key]; r != nil {
-		if r.Request != print {
+		if r.Request != asked {
 			return refuse(http.StatusUnprocessableEntity, "%s", usual[422]).answer(), false
 		}
 		return r.Answer, false
