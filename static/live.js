@@ -149,7 +149,7 @@
       again = false;
       try {
         const now = await read();
-        if (!now) return;
+        if (!now) break;
         const shown = page().dataset.show;
         const before = new Map([...document.querySelectorAll("[id][data-status]")].map((el) => [el.id, el.dataset.status]));
         unseen.clear();

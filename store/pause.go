@@ -23,7 +23,8 @@ func (tx *Tx) pause(ctx context.Context, p Pause) error {
 	_, err := tx.ExecContext(ctx, `
 		INSERT INTO send_pauses (company_id, by_person, until, reason) VALUES (nullif($3, 0), false, clock() + make_interval(secs => $1), $2)
 		ON CONFLICT (company_id, by_person) DO UPDATE SET
-			until = greatest(send_pauses.until, excluded.until), reason = excluded.reason,
+			until = greatest(send_pauses.until, excluded.until),
+			reason = CASE WHEN send_pauses.until > excluded.until THEN send_pauses.reason ELSE excluded.reason END,
 			since = CASE WHEN send_pauses.until < clock() - interval '10 min' THEN clock() ELSE send_pauses.since END`, p.For.Seconds(), p.Reason, p.Company)
 	if err != nil {
 		return fmt.Errorf("pause sending: %w", err)

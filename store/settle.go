@@ -52,15 +52,29 @@ type Settlement struct {
 }
 
 // SettleAttempt ends an attempt and moves its step on. An operation's key is kept whoever holds the lease by now: it is the
-// truth. Anything else counts only while the claim holds.
+// truth. Anything else counts only while the claim holds; after that what came back is kept, and ErrLeaseLost returned.
 func (s *Store) SettleAttempt(ctx context.Context, c Claim, attemptID int64, st Settlement) error {
-	err := s.InTx(ctx, func(tx *Tx) error { return tx.settleAttempt(ctx, c, attemptID, st) })
+	err := s.settleAttempt(ctx, c, attemptID, st)
 	if e := pq.As(err, pqerror.UniqueViolation); e != nil && e.Constraint == "push_steps_operation_key_key" {
 		// Another step took this operation for its own. Only a person can tell which of the two is in the ledger.
 		st.OperationKey, st.Unknown = "", &Failure{Fact: json.RawMessage(`{}`), Cause: "operation_claimed_twice"}
-		return s.InTx(ctx, func(tx *Tx) error { return tx.settleAttempt(ctx, c, attemptID, st) })
+		return s.settleAttempt(ctx, c, attemptID, st)
 	}
 	return err
+}
+
+func (s *Store) settleAttempt(ctx context.Context, c Claim, attemptID int64, st Settlement) error {
+	var lost error
+	err := s.InTx(ctx, func(tx *Tx) error {
+		lost = nil
+		err := tx.settleAttempt(ctx, c, attemptID, st)
+		if errors.Is(err, ErrLeaseLost) {
+			lost = err
+			return nil
+		}
+		return err
+	})
+	return firstError(err, lost)
 }
 
 func (tx *Tx) settleAttempt(ctx context.Context, c Claim, attemptID int64, st Settlement) error {
@@ -110,12 +124,12 @@ func (tx *Tx) accepted(ctx context.Context, c Claim, key string, o Outcome) erro
 	var state StepState
 	err := tx.GetContext(ctx, &state, `
 		UPDATE push_steps SET operation_key = $2, wait_reason = '', lease = NULL, lease_until = NULL, doubt = false, sync_id = NULL, asked = 0,
-			state = CASE WHEN state IN ('failed', 'withdrawn') THEN state ELSE 'pending' END,
-			settled_at = CASE WHEN state IN ('failed', 'withdrawn') THEN settled_at END,
-			ask_at = clock() + CASE WHEN state IN ('failed', 'withdrawn') THEN interval '0' ELSE `+usualTime+` END
+			state = CASE WHEN state IN ('success', 'failed', 'withdrawn') THEN state ELSE 'pending' END,
+			settled_at = CASE WHEN state IN ('success', 'failed', 'withdrawn') THEN settled_at END,
+			ask_at = clock() + CASE WHEN state IN ('success', 'failed', 'withdrawn') THEN interval '0' ELSE `+usualTime+` END
 		WHERE id = $1 AND operation_key IS NULL RETURNING state`, c.ID, key)
 	if errors.Is(err, ErrNotFound) {
-		return nil // the same key is known already: Codat replayed its reply
+		return tx.secondOperation(ctx, c.ID, key, o)
 	}
 	if err != nil {
 		return fmt.Errorf("keep operation key: %w", err)
@@ -136,6 +150,29 @@ func (tx *Tx) accepted(ctx context.Context, c Claim, key string, o Outcome) erro
 		return err
 	}
 	return tx.expensesChanged(ctx, c.ID)
+}
+
+// secondOperation does nothing about a key that is the step's already, for Codat replays its replies. Another one means that
+// the step was accepted twice.
+func (tx *Tx) secondOperation(ctx context.Context, stepID int64, key string, o Outcome) error {
+	if o.Status == OutcomeFailed {
+		return nil
+	}
+	var ids []int64
+	err := tx.SelectContext(ctx, &ids, `
+		WITH said AS (
+			INSERT INTO notices (company_id, expense_id, kind, detail)
+			SELECT s.company_id, p.expense_id, CASE s.kind WHEN 'directCost' THEN 'may_be_booked_twice' ELSE 'may_be_made_twice' END,
+				jsonb_build_object('step', s.id, 'was', s.state, 'record', $3::text, 'other', s.record_id, 'label', s.label, 'kind', s.kind, 'operation', $2::text)
+			FROM push_steps s LEFT JOIN pushes p ON p.cost_step_id = s.id
+			WHERE s.id = $1 AND s.operation_key <> $2 AND NOT EXISTS (SELECT 1 FROM notices WHERE detail->>'operation' = $2)
+			RETURNING expense_id)
+		SELECT expense_id FROM said WHERE expense_id IS NOT NULL`, stepID, key, o.RecordID)
+	if err != nil {
+		return fmt.Errorf("note second operation: %w", err)
+	}
+	tx.changed(ExpenseChanged, ids...)
+	return nil
 }
 
 // usualTime is how long an operation usually takes, some to spare; after that it is asked for.

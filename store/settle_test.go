@@ -83,6 +83,9 @@ func TestReplyOfAProcessThatLostItsLease(t *testing.T) {
 	if err == nil || w.status(id) != store.InProgress {
 		t.Errorf("a refusal counts without a lease: %v, badge %s", err, w.status(id))
 	}
+	if _, s := w.push(id); len(s.Attempts) != 1 || s.Attempts[0].Status == nil || *s.Attempts[0].Status != 400 {
+		t.Errorf("what came back is not kept: %+v", s.Attempts)
+	}
 	// What both sent was accepted once. Its key is kept whoever tells.
 	settle(t, w.Store, slow, attempt, store.Settlement{OperationKey: "op", Outcome: store.Outcome{Status: store.OutcomePending}})
 	if _, s := w.push(id); s.State != store.StepPending || s.OperationKey == nil || *s.OperationKey != "op" || s.Doubt {
@@ -263,11 +266,11 @@ func TestPauses(t *testing.T) {
 	c := claimOne(t, w.Store)
 	settle(t, w.Store, c, begin(t, w.Store, c), store.Settlement{Reply: store.Reply{Status: 429}, Again: 90 * time.Second, Reason: "rate_limited",
 		Pause: &store.Pause{For: 90 * time.Second, Reason: "rate_limited"}})
-	if err := w.PauseSending(t.Context(), store.Pause{For: time.Second, Reason: "rate_limited"}); err != nil { // shortens nothing
+	if err := w.PauseSending(t.Context(), store.Pause{For: time.Second, Reason: "unauthorized"}); err != nil { // shortens nothing
 		t.Fatal(err)
 	}
 	pauses, err := w.Pauses(t.Context())
-	if err != nil || len(pauses) != 1 || pauses[0].CompanyID != nil || pauses[0].Until == nil || pauses[0].Until.Sub(w.now()) < time.Minute {
+	if err != nil || len(pauses) != 1 || pauses[0].Reason != "rate_limited" || pauses[0].CompanyID != nil || pauses[0].Until == nil || pauses[0].Until.Sub(w.now()) < time.Minute {
 		t.Fatalf("pauses %+v, error %v", pauses, err)
 	}
 	if claims := claim(t, w.later(time.Minute), 10); len(claims) != 0 {
@@ -289,5 +292,45 @@ func TestUnknownOperationIsOnePerStep(t *testing.T) {
 	statuses := fmt.Sprint(w.status(ids[0]), " ", w.status(ids[1]))
 	if statuses != "in_progress needs_checking" && statuses != "needs_checking in_progress" {
 		t.Errorf("badges %s", statuses)
+	}
+}
+
+// Two operations of one step are two records: somebody must look.
+func TestSecondOperationOfAStep(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	id := w.enter(w.company, 1)[0]
+	w.press(id)
+	c := claimOne(t, w.Store)
+	attempt := begin(t, w.Store, c)
+	for _, key := range []string{"first", "first", "second", "second"} {
+		settle(t, w.Store, c, attempt, store.Settlement{OperationKey: key, Outcome: store.Outcome{Status: store.OutcomePending}})
+	}
+	ns, err := w.Notices(t.Context(), id)
+	if err != nil || len(ns) != 1 || ns[0].Kind != "may_be_booked_twice" {
+		t.Errorf("notices %+v, error %v", ns, err)
+	}
+	if _, s := w.push(id); *s.OperationKey != "first" || s.State != store.StepPending {
+		t.Errorf("step %+v", s)
+	}
+}
+
+// What a person found in the ledger stays found when the lost reply comes after all.
+func TestKeyOfAStepThatAPersonFound(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	id := w.enter(w.company, 1)[0]
+	w.press(id)
+	c := claimOne(t, w.Store)
+	attempt := begin(t, w.Store, c)
+	later := w.later(lease + time.Second)
+	again := claimOne(t, later)
+	settle(t, later, again, begin(t, later, again), store.Settlement{Unknown: failure("lost_reply")})
+	if err := w.FoundByPerson(t.Context(), w.by, id, "r1"); err != nil {
+		t.Fatal(err)
+	}
+	settle(t, w.Store, c, attempt, store.Settlement{OperationKey: "op", Outcome: store.Outcome{Status: store.OutcomePending}})
+	if p, s := w.push(id); s.State != store.StepSuccess || p.State != store.PushComplete || *s.RecordID != "r1" || *s.OperationKey != "op" || w.status(id) != store.Complete {
+		t.Errorf("badge %s, push %+v", w.status(id), p)
 	}
 }

@@ -41,6 +41,9 @@ type SweepStep struct {
 	Body         []byte
 }
 
+// quotaLow is true when so little of the day's requests is left that they are kept for pushes. What a webhook told is still asked for.
+const quotaLow = `EXISTS (SELECT 1 FROM codat_quota WHERE remaining < day_limit / 10 AND read_at > clock() - interval '1 day' AND (reset_at IS NULL OR reset_at > clock()))`
+
 // readLease is how long one process may read about a company before another one takes over.
 const readLease = 2 * time.Minute
 
@@ -52,7 +55,8 @@ func (s *Store) ClaimSweep(ctx context.Context) (Sweep, error) {
 		sw = Sweep{}
 		err := tx.QueryRowContext(ctx, `
 			WITH due AS (
-				SELECT c.id FROM (SELECT company_id, min(ask_at) AS at FROM push_steps WHERE ask_at <= clock() GROUP BY company_id) d
+				SELECT c.id FROM (
+					SELECT company_id, min(ask_at) AS at FROM push_steps WHERE ask_at <= clock() AND (asked = 0 OR NOT `+quotaLow+`) GROUP BY company_id) d
 					JOIN companies c ON c.id = d.company_id
 				WHERE NOT c.example AND c.deleted_at IS NULL AND (c.reading_until IS NULL OR c.reading_until < clock())
 					AND NOT EXISTS (SELECT 1 FROM send_pauses p WHERE NOT p.by_person AND p.until > clock() AND (p.company_id IS NULL OR p.company_id = c.id))
@@ -276,9 +280,9 @@ func (s *Store) Absent(ctx context.Context, stepID int64, read time.Time) (bool,
 	err := s.stillLooking(ctx, stepID, func(tx *Tx) error {
 		err := tx.GetContext(ctx, &again, `
 			UPDATE push_steps SET
-				absent_at = CASE WHEN $2 >= sent_at + make_interval(secs => $3) THEN least(absent_at, $2) END,
+				absent_at = CASE WHEN $2::timestamptz >= sent_at + make_interval(secs => $3) THEN least(absent_at, $2::timestamptz) END,
 				sync_id = NULL, ask_at = clock() + make_interval(secs => $3)
-			WHERE id = $1 RETURNING coalesce(absent_at <= $2 - make_interval(secs => $3), false)`, stepID, read, absentApart.Seconds())
+			WHERE id = $1 RETURNING coalesce(absent_at <= $2::timestamptz - make_interval(secs => $3), false)`, stepID, read, absentApart.Seconds())
 		if err != nil || !again {
 			return err
 		}

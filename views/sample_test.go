@@ -293,7 +293,7 @@ func samples() map[string]templ.Component {
 		"deliveries":        Deliveries(sampleDeliveries()), "deliveries-empty": Deliveries(DeliveriesPage{Frame: sampleFrame("Deliveries", "/deliveries", "")}),
 		"delivery": Delivery(sampleDelivery()),
 		"login":    Login(LoginPage{Frame: nobody}), "login-refused": Login(LoginPage{nobody, "anna@example.com", "/expenses?q=" + hostile, "That email and password do not belong together."}),
-		"account": Account(AccountPage{Frame: sampleFrame("Change password", "/account", "")}),
+		"account":         Account(AccountPage{Frame: sampleFrame("Change password", "/account", "")}),
 		"account-refused": Account(AccountPage{sampleFrame("Change password", "/account", ""), "Your password now is not right."}),
 		"error":           Error(ErrorPage{sampleFrame("Not found", "", ""), 404, "There is no such expense. It may have been typed wrongly."}),
 		"error-nobody":    Error(ErrorPage{nobody, 503, "The database cannot be reached just now. Nothing was lost; try again in a moment."}),

@@ -43,6 +43,7 @@ type Client struct {
 	http   http.Client
 	pacer  *rate.Limiter
 	redact *strings.Replacer
+	quota  atomic.Pointer[Quota]
 }
 
 const (
@@ -125,6 +126,7 @@ func (c *Client) send(ctx context.Context, r call) (status int, body []byte, err
 		return 0, nil, err
 	}
 	defer resp.Body.Close()
+	c.noteQuota(resp.Header)
 	body, err = io.ReadAll(io.LimitReader(resp.Body, maxReply+1))
 	if err == nil && len(body) > maxReply {
 		err = fmt.Errorf("reply is longer than %d bytes", maxReply)

@@ -195,7 +195,9 @@ func (cl *cluster) serve(unsafe bool) (*process, error) {
 
 // start runs one of PostgreSQL's programs on the folder, its words going to a fresh log. atDeath is the signal it gets when
 // this process dies.
-func (cl *cluster) start(program string, args []string, folder *os.File, owner *syscall.Credential, atDeath syscall.Signal) (*process, error) {
+func (cl *cluster) start(
+	program string, args []string, folder *os.File, owner *syscall.Credential, atDeath syscall.Signal,
+) (*process, error) {
 	log, err := os.OpenFile(cl.log, os.O_CREATE|os.O_WRONLY|os.O_TRUNC|os.O_APPEND, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("open the log: %w", err)

@@ -11,9 +11,10 @@ import (
 	"unicode/utf8"
 )
 
-// recorded is a failure as it was seen, and what the rules must make of it. Source tells where the message is from: facts
-// and spec (Codat's documentation and models), sample (Codat's own examples), public (documentation and open source of the
-// platforms and of their users), constructed (ours).
+// recorded is a failure, and what the rules must make of it. Source tells where the words of the message are from: facts
+// (Codat's documentation), spec (the validation texts of Codat's models, which say what a platform checks), sample (Codat's
+// own examples), public (documentation and open source of the platforms and of their users), constructed (ours). What is
+// around a message of spec and public, such as the field it is about, is ours too.
 type recorded struct {
 	Source, Where string
 	Fact

@@ -57,7 +57,7 @@ func judge(c store.Claim, r codat.PushReply, err error) store.Settlement {
 	case status == http.StatusUnprocessableEntity:
 		st.Unknown = unknown(explain.CauseBug422, c, e)
 	case status == http.StatusTooManyRequests:
-		st.Again, st.Reason = max(e.RetryAfter, time.Second), "rate_limited"
+		st.Again, st.Reason = max(e.RetryAfter, backoff(c.Attempts)), "rate_limited"
 		st.Pause = &store.Pause{For: st.Again, Reason: "rate_limited"}
 	case status == http.StatusUnauthorized:
 		st.Again, st.Reason = probeEvery, "unauthorized"

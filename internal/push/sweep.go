@@ -47,6 +47,9 @@ const (
 
 // Run asks until ctx ends.
 func (s *Sweeper) Run(ctx context.Context) error {
+	if err := reclassify(ctx, s.Store); err != nil && ctx.Err() == nil {
+		s.Log.Error("find causes anew", "error", err)
+	}
 	for ctx.Err() == nil {
 		if err := s.SweepDue(ctx); err != nil && ctx.Err() == nil {
 			s.Log.Error("sweep", "error", err)
@@ -73,6 +76,11 @@ func (s *Sweeper) SweepDue(ctx context.Context) error {
 	}
 	if err := replan(ctx, s.Store); err != nil {
 		return err
+	}
+	if q, known := s.Codat.Quota(); known {
+		if err := s.Store.SaveQuota(ctx, store.Quota{Limit: q.Limit, Remaining: q.Remaining, ResetAt: q.Reset.Ptr()}); err != nil {
+			return err
+		}
 	}
 	var wg sync.WaitGroup
 	errs := make([]error, companiesAtOnce)

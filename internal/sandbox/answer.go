@@ -40,7 +40,9 @@ func refuse(status int, format string, args ...any) *refusal {
 }
 
 func invalid(problems ...problem) *refusal {
-	return &refusal{status: http.StatusBadRequest, service: "PushApi", text: "Validation failed: see validation for more information", problems: problems}
+	r := refuse(http.StatusBadRequest, "Validation failed: see validation for more information")
+	r.problems = problems
+	return r
 }
 
 func noCompany(id string) *refusal {

@@ -180,8 +180,9 @@ type books struct {
 	taxRates  table[taxRate]
 	tracking  table[trackingCategory]
 	costs     table[cost]
-	info      bool // whether Codat ever read the company's own details
-	highest   int  // of the numeric ids, where the platform counts
+	incomes   table[cost] // directCosts that the platform took as money received
+	info      bool        // whether Codat ever read the company's own details
+	highest   int         // of the numeric ids, where the platform counts
 }
 
 // counted keeps numeric ids unique.

@@ -142,8 +142,12 @@ func TestConnections(t *testing.T) {
 	sameShape(t, "connection.failed.Connection-failed.json", hook.waitFor(t, "connection.failed").json, "tags")
 	answer("approve")
 	sameShape(t, "connection.connected.Connection-connected.json", hook.waitFor(t, "connection.connected").json, "lastSync", "tags", "dataConnectionErrors")
-	for range 7 {
-		hook.waitFor(t, "read.completed.initial")
+	read := map[any]bool{}
+	for range 8 {
+		read[hook.waitFor(t, "read.completed.initial").payload()["dataTypes"].([]any)[0].(map[string]any)["dataType"]] = true
+	}
+	if len(read) != 8 {
+		t.Errorf("read: %v", read)
 	}
 	known := b.known(id, c.link)
 	if o := known.landed("directCosts", known.cost("A")); o["status"] != "Success" {
@@ -374,6 +378,15 @@ func TestXeroNegative(t *testing.T) {
 	c.sync("directCosts")
 	if n := len(results(b.get(c.path("data/directCosts")))); n != 0 {
 		t.Errorf("%d directCosts", n)
+	}
+	c.sync("directIncomes")
+	got := b.get(c.path("data/directIncomes/" + recordID(o)))
+	line := got["lineItems"].([]any)[0].(map[string]any)
+	if got["totalAmount"].(json.Number) != "35" || line["quantity"].(json.Number) != "1" || line["unitAmount"].(json.Number) != "35" || got["taxAmount"].(json.Number) != "0" {
+		t.Errorf("income: %v", got)
+	}
+	if l := c.ledger("directCosts"); len(l) != 1 || l[0]["dataType"] != "directIncomes" || l[0]["totalAmount"].(json.Number) != "-35" {
+		t.Errorf("ledger: %v", l)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"slices"
 
 	"github.com/google/uuid"
 )
@@ -35,7 +36,7 @@ func ledgerRead(tx *tx, r *request) (any, error) {
 	costs, accounts, suppliers := []any{}, []any{}, []any{}
 	for _, link := range tx.s.state.links[id] {
 		b := tx.s.state.books[link]
-		for _, e := range b.costs.live {
+		for _, e := range slices.Concat(b.costs.live, b.incomes.live) {
 			m := e.Record.fields()
 			m["dataType"], m["attachments"] = e.Record.DataType, append([]attachment{}, e.Record.Attachments...)
 			costs = append(costs, written(m, link, e))

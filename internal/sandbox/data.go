@@ -5,13 +5,14 @@ import (
 	"encoding/json"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
 )
 
 // dataTypes are those that Codat reads from a ledger here, in Codat's spelling.
-var dataTypes = []string{"company", "chartOfAccounts", "bankAccounts", "suppliers", "taxRates", "trackingCategories", "directCosts"}
+var dataTypes = []string{"company", "chartOfAccounts", "bankAccounts", "suppliers", "taxRates", "trackingCategories", "directCosts", "directIncomes"}
 
 // pull is one read of a data type from the ledger into Codat's cache (Codat's PullOperation).
 type pull struct {
@@ -153,6 +154,8 @@ func (b *books) changed(dataType string) bool {
 		return b.tracking.changed()
 	case "directCosts":
 		return b.costs.changed()
+	case "directIncomes":
+		return b.incomes.changed()
 	}
 	return !b.info
 }
@@ -221,42 +224,78 @@ func cachedPage[T any](tx *tx, r *request, k *connection, dataType string, of fu
 	return paged(r, t.cached, func(e entry[T]) any { return e.Record })
 }
 
-func costList(tx *tx, r *request) (any, error) {
-	k, err := tx.connection(r)
-	if err != nil {
-		return nil, err
-	}
-	t := &tx.s.state.books[k.ID].costs
-	if !t.read {
-		return nil, noData("directCosts", k.CompanyID)
-	}
-	var costs []entry[cost]
-	for _, e := range t.cached {
-		if e.Record.DataType == "directCosts" {
-			costs = append(costs, e)
+func costsOf(b *books) *table[cost]   { return &b.costs }
+func incomesOf(b *books) *table[cost] { return &b.incomes }
+
+func costList(dataType string, of func(*books) *table[cost]) endpoint {
+	return func(tx *tx, r *request) (any, error) {
+		k, err := tx.connection(r)
+		if err != nil {
+			return nil, err
 		}
+		t := of(tx.s.state.books[k.ID])
+		if !t.read {
+			return nil, noData(dataType, k.CompanyID)
+		}
+		return paged(r, t.cached, func(e entry[cost]) any { return costReply(e) })
 	}
-	return paged(r, costs, func(e entry[cost]) any { return costReply(e) })
 }
 
-func costRead(tx *tx, r *request) (any, error) {
-	k, err := tx.connection(r)
-	if err != nil {
-		return nil, err
-	}
-	id := r.PathValue("cost")
-	if e, ok := tx.s.state.books[k.ID].costs.findCached(id); ok && e.Record.DataType == "directCosts" {
+func costRead(dataType string, of func(*books) *table[cost]) endpoint {
+	return func(tx *tx, r *request) (any, error) {
+		k, err := tx.connection(r)
+		if err != nil {
+			return nil, err
+		}
+		id := r.PathValue("cost")
+		e, ok := of(tx.s.state.books[k.ID]).findCached(id)
+		if !ok {
+			return nil, refuse(http.StatusNotFound, "No record of %s was found with ID %s", dataType, id)
+		}
 		return costReply(e), nil
 	}
-	return nil, refuse(http.StatusNotFound, "No direct cost was found with ID %s", id)
 }
 
-// costReply is a record as Codat shows it: what was sent, and what the platform added.
+// costReply is a record as Codat shows it: what was sent, and what the platform added. A directIncome is what was sent with
+// its sign turned.
 func costReply(e entry[cost]) map[string]any {
 	m := e.Record.fields()
+	if e.Record.DataType == "directIncomes" {
+		turn(m)
+	}
 	m["id"], m["modifiedDate"], m["sourceModifiedDate"] = e.ID, platformTime(e.WrittenAt), platformTime(e.WrittenAt)
 	m["metadata"] = metadata{}
 	return m
+}
+
+// turn makes money that went out money that came in, all the way down.
+func turn(v any) {
+	switch v := v.(type) {
+	case []any:
+		for _, item := range v {
+			turn(item)
+		}
+	case map[string]any:
+		for name, field := range v {
+			n, isNumber := field.(json.Number)
+			switch {
+			case isNumber && slices.Contains([]string{"subTotal", "taxAmount", "totalAmount", "discountAmount", "quantity"}, name):
+				v[name] = negated(n)
+			case !isNumber:
+				turn(field)
+			}
+		}
+	}
+}
+
+func negated(n json.Number) json.Number {
+	if positive, ok := strings.CutPrefix(n.String(), "-"); ok {
+		return json.Number(positive)
+	}
+	if strings.Trim(n.String(), "0.") == "" {
+		return n
+	}
+	return "-" + n
 }
 
 // fields are those that were sent, numbers as they were written.

@@ -166,5 +166,6 @@ func (j *journal) close() error {
 		return nil
 	}
 	err := j.wait(j.append(nil))
-	return errors.Join(err, j.file.Close(), j.lock.Close())
+	// A child that is just being started may still hold a copy of the descriptor, so closing it is not enough.
+	return errors.Join(err, j.file.Close(), syscall.Flock(int(j.lock.Fd()), syscall.LOCK_UN), j.lock.Close())
 }

@@ -31,8 +31,10 @@ func (s *Sandbox) routes() *http.ServeMux {
 		companyData("trackingCategories", func(b *books) *table[trackingCategory] { return &b.tracking }))
 	codat("GET /companies/{company}/connections/{connection}/data/bankAccounts",
 		connectionData("bankAccounts", func(b *books) *table[bankAccount] { return &b.banks }))
-	codat("GET /companies/{company}/connections/{connection}/data/directCosts", costList)
-	codat("GET /companies/{company}/connections/{connection}/data/directCosts/{cost}", costRead)
+	codat("GET /companies/{company}/connections/{connection}/data/directCosts", costList("directCosts", costsOf))
+	codat("GET /companies/{company}/connections/{connection}/data/directCosts/{cost}", costRead("directCosts", costsOf))
+	codat("GET /companies/{company}/connections/{connection}/data/directIncomes", costList("directIncomes", incomesOf))
+	codat("GET /companies/{company}/connections/{connection}/data/directIncomes/{cost}", costRead("directIncomes", incomesOf))
 	codat("POST /companies/{company}/data/queue/{dataType}", dataQueue)
 	codat("GET /companies/{company}/data/history/{pull}", dataHistory)
 

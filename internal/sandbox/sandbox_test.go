@@ -359,6 +359,7 @@ func compareShape(t *testing.T, at string, want, got any, optional []string) {
 type receiver struct {
 	url      string
 	received chan delivery
+	kept     []delivery // seen by waitFor, and not what it waited for
 }
 
 type delivery struct {
@@ -413,11 +414,15 @@ func (r *receiver) next(t *testing.T) delivery {
 	}
 }
 
-// waitFor is the next delivery of that kind; others are passed over.
+// waitFor is the first delivery of that kind; others are kept for later, since no order is promised.
 func (r *receiver) waitFor(t *testing.T, kind string) delivery {
 	t.Helper()
-	for {
-		if d := r.next(t); d.kind() == kind {
+	for i := 0; ; i++ {
+		if i == len(r.kept) {
+			r.kept = append(r.kept, r.next(t))
+		}
+		if d := r.kept[i]; d.kind() == kind {
+			r.kept = slices.Delete(r.kept, i, i+1)
 			return d
 		}
 	}

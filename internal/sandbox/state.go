@@ -133,7 +133,11 @@ func (b *books) apply(c change) {
 		b.counted(c.Tracking.ID)
 	}
 	if c.Cost != nil {
-		b.costs.put(*c.Cost)
+		if c.Cost.Record.DataType == "directIncomes" {
+			b.incomes.put(*c.Cost)
+		} else {
+			b.costs.put(*c.Cost)
+		}
 		b.counted(c.Cost.ID)
 	}
 	switch c.Read {
@@ -149,6 +153,8 @@ func (b *books) apply(c change) {
 		b.tracking.sync()
 	case "directCosts":
 		b.costs.sync()
+	case "directIncomes":
+		b.incomes.sync()
 	case "company":
 		b.info = true
 	}
@@ -209,6 +215,7 @@ func (b *books) changes(on string, yield func(change) bool) bool {
 		changesOf(&b.taxRates, "taxRates", on, func(e *entry[taxRate]) change { return change{TaxRate: e} }, yield) &&
 		changesOf(&b.tracking, "trackingCategories", on, func(e *entry[trackingCategory]) change { return change{Tracking: e} }, yield) &&
 		changesOf(&b.costs, "directCosts", on, func(e *entry[cost]) change { return change{Cost: e} }, yield) &&
+		changesOf(&b.incomes, "directIncomes", on, func(e *entry[cost]) change { return change{Cost: e} }, yield) &&
 		(!b.info || yield(change{On: on, Read: "company"}))
 }
 
