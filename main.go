@@ -87,10 +87,11 @@ func run(ctx context.Context, args, environ []string, in io.Reader, out, errOut 
 func openDatabase(ctx context.Context, c config.Database, share bool) (s *store.Store, done func(), err error) {
 	dsn, stop := string(c.DatabaseURL), func() {}
 	if dsn == "" {
-		server, err := devdb.Start(ctx, devdb.Config{Dir: c.Data})
-		if share && errors.Is(err, devdb.ErrInUse) {
-			server, err = devdb.Join(ctx, devdb.Config{Dir: c.Data})
+		open := devdb.Start
+		if share {
+			open = devdb.Join
 		}
+		server, err := open(ctx, devdb.Config{Dir: c.Data})
 		if err != nil {
 			return nil, nil, err
 		}

@@ -31,16 +31,11 @@ func (s *Store) LoadSession(ctx context.Context, hash []byte, touch bool) (userI
 	return userID, values, nil
 }
 
-// SaveSession writes the session of that token hash, new or not. Ended sessions are swept out on the way.
-func (s *Store) SaveSession(ctx context.Context, hash []byte, userID int64, values []byte) error {
-	if values == nil {
-		values = []byte{}
-	}
-	_, err := s.db.ExecContext(ctx, `
-		INSERT INTO sessions (token_hash, user_id, data) VALUES ($1, nullif($2, 0), $3)
-		ON CONFLICT (token_hash) DO UPDATE SET user_id = excluded.user_id, data = excluded.data`, hash, userID, values)
+// AddSession begins the session of that token hash. Ended sessions are swept out on the way.
+func (s *Store) AddSession(ctx context.Context, hash []byte, userID int64, values []byte) error {
+	_, err := s.db.ExecContext(ctx, `INSERT INTO sessions (token_hash, user_id, data) VALUES ($1, nullif($2, 0), coalesce($3, ''::bytea))`, hash, userID, values)
 	if err != nil {
-		return fmt.Errorf("save session: %w", err)
+		return fmt.Errorf("add session: %w", err)
 	}
 	_, err = s.db.ExecContext(ctx, `
 		DELETE FROM sessions WHERE token_hash IN (
@@ -48,6 +43,14 @@ func (s *Store) SaveSession(ctx context.Context, hash []byte, userID int64, valu
 		sessionLife.Seconds())
 	if err != nil {
 		return fmt.Errorf("sweep sessions: %w", err)
+	}
+	return nil
+}
+
+// SaveSession keeps the values of the session of that token hash. One that has been ended meanwhile stays so.
+func (s *Store) SaveSession(ctx context.Context, hash []byte, values []byte) error {
+	if _, err := s.db.ExecContext(ctx, `UPDATE sessions SET data = coalesce($2, ''::bytea) WHERE token_hash = $1`, hash, values); err != nil {
+		return fmt.Errorf("save session: %w", err)
 	}
 	return nil
 }

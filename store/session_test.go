@@ -28,7 +28,7 @@ func TestSessionsEnd(t *testing.T) {
 	if alive(w.Store, true) {
 		t.Error("a session is alive before it was saved")
 	}
-	if err := w.SaveSession(t.Context(), hash[:], w.by.ID, []byte("values")); err != nil {
+	if err := w.AddSession(t.Context(), hash[:], w.by.ID, []byte("values")); err != nil {
 		t.Fatal(err)
 	}
 	if !alive(w.later(29*time.Minute), false) || alive(w.later(31*time.Minute), false) {
@@ -45,6 +45,12 @@ func TestSessionsEnd(t *testing.T) {
 	if err := w.DeleteSession(t.Context(), hash[:]); err != nil || alive(w.Store, false) {
 		t.Errorf("a deleted session is alive, error %v", err)
 	}
+	if err := w.SaveSession(t.Context(), hash[:], []byte("values")); err != nil || alive(w.Store, false) {
+		t.Errorf("saving revives a session that has ended, error %v", err)
+	}
+	if err := w.SaveSession(t.Context(), hash[:], []byte("values")); err != nil || alive(w.Store, false) {
+		t.Errorf("saving its values brings a deleted session back, error %v", err)
+	}
 }
 
 func TestPasswordChangeEndsSessions(t *testing.T) {
@@ -52,7 +58,7 @@ func TestPasswordChangeEndsSessions(t *testing.T) {
 	w := newWorld(t)
 	here, there := sha256.Sum256([]byte("here")), sha256.Sum256([]byte("there"))
 	for _, hash := range [][32]byte{here, there} {
-		if err := w.SaveSession(t.Context(), hash[:], w.by.ID, nil); err != nil {
+		if err := w.AddSession(t.Context(), hash[:], w.by.ID, nil); err != nil {
 			t.Fatal(err)
 		}
 	}

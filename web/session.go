@@ -19,7 +19,8 @@ import (
 type SessionRows interface {
 	// LoadSession returns a live session, or an error that is sql.ErrNoRows. With touch the reading counts as use.
 	LoadSession(ctx context.Context, hash []byte, touch bool) (userID int64, values []byte, err error)
-	SaveSession(ctx context.Context, hash []byte, userID int64, values []byte) error
+	AddSession(ctx context.Context, hash []byte, userID int64, values []byte) error
+	SaveSession(ctx context.Context, hash []byte, values []byte) error // one that has ended meanwhile stays so
 	DeleteSession(ctx context.Context, hash []byte) error
 }
 
@@ -226,10 +227,10 @@ func (s rowStore) Save(r *http.Request, w http.ResponseWriter, session *sessions
 		return fmt.Errorf("write session values: %w", err)
 	}
 	if session.ID != "" {
-		return s.rows.SaveSession(r.Context(), hashOf(session), userID, values)
+		return s.rows.SaveSession(r.Context(), hashOf(session), values)
 	}
 	session.ID = rand.Text() + rand.Text() // 26 letters of 5 bits, twice
-	if err := s.rows.SaveSession(r.Context(), hashOf(session), userID, values); err != nil {
+	if err := s.rows.AddSession(r.Context(), hashOf(session), userID, values); err != nil {
 		return err
 	}
 	session.IsNew = false

@@ -48,10 +48,19 @@ func (m *memoryRows) LoadSession(_ context.Context, hash []byte, touch bool) (in
 	return row.userID, row.values, nil
 }
 
-func (m *memoryRows) SaveSession(_ context.Context, hash []byte, userID int64, values []byte) error {
+func (m *memoryRows) AddSession(_ context.Context, hash []byte, userID int64, values []byte) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.rows[string(hash)] = memoryRow{userID, values}
+	return m.err
+}
+
+func (m *memoryRows) SaveSession(_ context.Context, hash []byte, values []byte) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if row, ok := m.rows[string(hash)]; ok {
+		m.rows[string(hash)] = memoryRow{row.userID, values}
+	}
 	return m.err
 }
 

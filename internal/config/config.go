@@ -60,7 +60,7 @@ type Sandbox struct {
 	Generation  string        `default:"current" enum:"current,legacy,both" help:"Webhooks to send: current, legacy or both."`
 	Delay       time.Duration `default:"3s" help:"How long a push takes to land, about."`
 	File        string        `placeholder:"FILE" help:"Where it remembers. Without it, in memory."`
-	CodatAPIKey Secret        `name:"codat-api-key" from:"CODAT_API_KEY" help:"The API key that requests must carry. Without it any will do."`
+	CodatAPIKey Secret        `name:"codat-api-key" from:"CODAT_API_KEY" help:"The API key that requests must carry. Without it one is made up and printed."`
 	Webhook                   // the first of each is sent
 }
 

@@ -28,7 +28,6 @@ type Reader struct {
 
 	mu     sync.Mutex
 	asked  map[string]bool // Codat's company ids that somebody asked for
-	all    bool
 	wake   chan struct{}
 	wakeUp sync.Once
 }
