@@ -11,11 +11,13 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -354,7 +356,27 @@ func importFile(ctx context.Context, s *store.Store, path string, out io.Writer)
 	if len(problems) > 0 {
 		return fmt.Errorf("nothing was imported: %s", count(len(problems), "problem"))
 	}
-	fmt.Fprintln(out, count(added, "expense"), "imported.")
+	fmt.Fprintln(out, count(len(added), "expense"), "imported.")
+	return foretell(ctx, s, added, out)
+}
+
+// foretell prints what pushing the expenses will make in the customers' ledgers first, and which cannot be pushed and why.
+func foretell(ctx context.Context, s *store.Store, ids []int64, out io.Writer) error {
+	expenses := map[string]int{}
+	for batch := range slices.Chunk(ids, 1000) {
+		items, err := s.ExpenseItems(ctx, batch)
+		if err != nil {
+			return err
+		}
+		for _, i := range items {
+			if words, _ := push.Forecast(i.Platform, i.PlatformKey, i.Wants); words != "" {
+				expenses[i.Company+": "+words]++
+			}
+		}
+	}
+	for _, line := range slices.Sorted(maps.Keys(expenses)) {
+		fmt.Fprintf(out, "%s (%s)\n", line, count(expenses[line], "expense"))
+	}
 	return nil
 }
 

@@ -74,12 +74,16 @@
   // --- counts, and the parts of a page that follow an event -----------------------------------------------------------------
 
   function countsChanged(html) {
-    for (const now of parse(html).querySelectorAll("[data-count]")) {
+    replaceCounts(parse(html));
+    follow("counts");
+  }
+
+  function replaceCounts(from) {
+    for (const now of from.querySelectorAll("[data-count]")) {
       for (const old of document.querySelectorAll(`[data-count="${now.dataset.count}"]`)) {
         if (!old.isEqualNode(now)) old.replaceWith(now.cloneNode(true));
       }
     }
-    follow("counts");
   }
 
   const due = new Set();
@@ -94,7 +98,7 @@
     const ids = [...due];
     due.clear();
     try {
-      const now = await read();
+      const now = ids.length > 0 && await read();
       for (const id of ids) if (now && $(id) && now.getElementById(id)) morph($(id), now.getElementById(id));
     } catch {
       // the stream will notice too, and the page catches up then
@@ -154,7 +158,7 @@
         const before = new Map([...document.querySelectorAll("[id][data-status]")].map((el) => [el.id, el.dataset.status]));
         unseen.clear();
         morph(page(), now.getElementById("page"));
-        countsChanged([...now.querySelectorAll("[data-count]")].map((el) => el.outerHTML).join(""));
+        replaceCounts(now); // those of the rail
         for (const [id, was] of before) if ($(id) && $(id).dataset.status !== was) shine($(id));
         due.clear();
         behind = page().dataset.show !== shown; // the stream must tell of other rows now

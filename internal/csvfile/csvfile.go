@@ -33,25 +33,25 @@ func Read(r io.Reader, companies []store.Company) ([]store.NewExpense, []Problem
 	return newExpenses(entries), byLine(problems)
 }
 
-// Import enters the expenses of a file, all of them or, where there are problems, none.
-func Import(ctx context.Context, s *store.Store, by store.User, r io.Reader) (added int, problems []Problem, err error) {
+// Import enters the expenses of a file, all of them or, where there are problems, none, and returns their ids.
+func Import(ctx context.Context, s *store.Store, by store.User, r io.Reader) (added []int64, problems []Problem, err error) {
 	companies, err := s.Companies(ctx)
 	if err != nil {
-		return 0, nil, err
+		return nil, nil, err
 	}
 	entries, problems := read(r, companies)
 	used, err := usedReferences(ctx, s, entries)
 	if err != nil {
-		return 0, nil, err
+		return nil, nil, err
 	}
 	if problems = append(problems, used...); len(problems) > 0 {
-		return 0, byLine(problems), nil
+		return nil, byLine(problems), nil
 	}
 	ids, err := s.AddExpenses(ctx, by, newExpenses(entries))
 	if _, taken := errors.AsType[*store.ReferenceTakenError](err); taken { // since we looked
 		problems, err = usedReferences(ctx, s, entries)
 	}
-	return len(ids), problems, err
+	return ids, problems, err
 }
 
 func read(r io.Reader, companies []store.Company) ([]*entry, []Problem) {

@@ -50,7 +50,7 @@ func TestImport(t *testing.T) {
 	t.Parallel()
 	s := withCompanies(t)
 	added, problems, err := Import(t.Context(), s, store.User{Email: "ann@example.com"}, strings.NewReader(two))
-	if err != nil || len(problems) > 0 || added != 2 {
+	if err != nil || len(problems) > 0 || len(added) != 2 {
 		t.Fatalf("added %d, problems %+v, error %v", added, problems, err)
 	}
 	page, err := s.ExpensePage(t.Context(), store.ExpenseFilter{Text: "EXP-1"}, "", "")
@@ -70,7 +70,7 @@ func TestImport(t *testing.T) {
 	}
 
 	added, problems, err = Import(t.Context(), s, store.User{}, strings.NewReader(two))
-	if err != nil || added != 0 || len(problems) != 2 || problems[0].Line != 2 || problems[1].Line != 4 || problems[0].Column != "reference" {
+	if err != nil || len(added) != 0 || len(problems) != 2 || problems[0].Line != 2 || problems[1].Line != 4 || problems[0].Column != "reference" {
 		t.Errorf("again: added %d, problems %+v, error %v", added, problems, err)
 	}
 	if n := count(t, s); n != 2 {
@@ -90,7 +90,7 @@ func TestImportIsAllOrNothing(t *testing.T) {
 		"Fabrikam,EXP-2,2026-01-31,Pret,Lunch,420,EUR,10.00,2.00,Bank\n" +
 		"Fabrikam,EXP-4,2026-13-31,Pret,Lunch,420,EUR,10.00,2.00,Bank\n"
 	added, problems, err := Import(t.Context(), s, store.User{}, strings.NewReader(file))
-	if err != nil || added != 0 || len(problems) != 2 || problems[0].Line != 4 || problems[1].Line != 5 {
+	if err != nil || len(added) != 0 || len(problems) != 2 || problems[0].Line != 4 || problems[1].Line != 5 {
 		t.Errorf("added %d, problems %+v, error %v", added, problems, err)
 	}
 	if n := count(t, s); n != 2 {
@@ -110,11 +110,11 @@ func TestImportTwiceAtOnce(t *testing.T) {
 	var imports errgroup.Group
 	for i := range added {
 		imports.Go(func() error {
-			n, problems, err := Import(t.Context(), s, store.User{}, strings.NewReader(b.String()))
-			if err == nil && (n == 0) != (len(problems) == 2500) {
-				err = fmt.Errorf("added %d with %d problems", n, len(problems))
+			ids, problems, err := Import(t.Context(), s, store.User{}, strings.NewReader(b.String()))
+			if err == nil && (len(ids) == 0) != (len(problems) == 2500) {
+				err = fmt.Errorf("added %d with %d problems", len(ids), len(problems))
 			}
-			added[i] = n
+			added[i] = len(ids)
 			return err
 		})
 	}
