@@ -43,13 +43,10 @@ func (h *Handlers) webhook(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return web.Unavailable(err)
 	}
-	isNew, err := h.Store.RecordDelivery(ctx, d)
-	if err != nil {
+	if err := h.Intake.Record(ctx, d); err != nil {
 		return web.Unavailable(err)
 	}
-	if isNew {
-		h.Wake()
-	}
+	h.Wake()
 	w.WriteHeader(http.StatusNoContent)
 	return nil
 }

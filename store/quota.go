@@ -17,7 +17,7 @@ type Quota struct {
 // SaveQuota keeps what Codat said last.
 func (s *Store) SaveQuota(ctx context.Context, q Quota) error {
 	_, err := s.db.ExecContext(ctx, `INSERT INTO codat_quota (day_limit, remaining, reset_at) VALUES ($1, $2, $3)
-		ON CONFLICT (only) DO UPDATE SET day_limit = excluded.day_limit, remaining = excluded.remaining, reset_at = excluded.reset_at, read_at = clock()`,
+		ON CONFLICT (one) DO UPDATE SET day_limit = excluded.day_limit, remaining = excluded.remaining, reset_at = excluded.reset_at, read_at = clock()`,
 		q.Limit, q.Remaining, q.ResetAt)
 	if err != nil {
 		return fmt.Errorf("keep quota: %w", err)

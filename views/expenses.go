@@ -38,6 +38,23 @@ func follow(companyID int64) string {
 	return "counts"
 }
 
+// tabCounts is how many things a tab says it leads to, if it does.
+type tabCounts int
+
+const (
+	noCounts   tabCounts = iota
+	ownCounts            // of what the page is about
+	liveCounts           // of everything, so that the counts event may replace them
+)
+
+// countsOf are those of a list narrowed to a company, 0 for all.
+func countsOf(companyID int64) tabCounts {
+	if companyID == 0 {
+		return liveCounts
+	}
+	return ownCounts
+}
+
 // onlyCompany is the company a list is narrowed to, "" for all.
 func onlyCompany(id int64) string {
 	if id == 0 {

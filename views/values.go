@@ -23,8 +23,8 @@ type Frame struct {
 
 // Rights are what the signed-in person may do; what they may not is not offered.
 type Rights struct {
-	Enter bool // new expenses, push, retry
-	Admin bool // deliveries, connections' checks, default bank
+	Enter bool // new expenses, push, retry, reading a company's books again
+	Admin bool // deliveries, default bank
 }
 
 // Notice is a sentence about what needs a person, with the link that mends it.

@@ -12,6 +12,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"slices"
 
@@ -23,6 +24,14 @@ type Problem struct {
 	Line   int    // of the file, from 1
 	Column string // the name in the header, "" when it is about the whole line
 	Text   string
+}
+
+// String is "Line 3, date: …", for those who read it without a table.
+func (p Problem) String() string {
+	if p.Column == "" {
+		return fmt.Sprintf("Line %d: %s", p.Line, p.Text)
+	}
+	return fmt.Sprintf("Line %d, %s: %s", p.Line, p.Column, p.Text)
 }
 
 // Read returns the expenses of a file for those companies, in the order in which they first appear, or what is wrong with it,

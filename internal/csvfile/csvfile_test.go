@@ -144,6 +144,14 @@ func TestReadProblems(t *testing.T) {
 	}
 }
 
+func TestProblemAsText(t *testing.T) {
+	t.Parallel()
+	_, problems := Read(strings.NewReader(headerLine+"x\nNowhere,EXP-1,2026-01-31,Pret,Lunch,420,GBP,10.00,2.00,Bank\n"), companies())
+	if text := fmt.Sprintln(problems); text != `[Line 2: The line has 1 fields and the header has 10. Line 3, company: There is no company "Nowhere".]`+"\n" {
+		t.Error(text)
+	}
+}
+
 func TestReadIsBounded(t *testing.T) {
 	t.Parallel()
 	rows := func(n int) io.Reader {

@@ -95,6 +95,10 @@ func (r *Reader) readAsked(ctx context.Context) {
 }
 
 func (r *Reader) readOne(ctx context.Context, codatID string) error {
+	asked, err := r.Store.Now(ctx)
+	if err != nil {
+		return err
+	}
 	c, err := r.Codat.Company(ctx, codatID)
 	if notFound(err) {
 		gone := store.Failure{Fact: json.RawMessage(`{}`), Cause: string(explain.CauseCompanyGone), Rules: explain.Version}
@@ -103,7 +107,7 @@ func (r *Reader) readOne(ctx context.Context, codatID string) error {
 	if err != nil {
 		return err
 	}
-	company, err := r.save(ctx, c)
+	company, err := r.save(ctx, c, asked)
 	if err != nil {
 		return err
 	}
@@ -113,6 +117,10 @@ func (r *Reader) readOne(ctx context.Context, codatID string) error {
 // ReadAll reads every company to the end. A company whose ledger cannot be read does not keep the others from being read;
 // its trouble is kept with it.
 func (r *Reader) ReadAll(ctx context.Context) error {
+	asked, err := r.Store.Now(ctx)
+	if err != nil {
+		return err
+	}
 	seen := map[string]bool{}
 	var companies []store.Company
 	for page, err := range codat.Pages(ctx, r.Codat.Companies) {
@@ -120,7 +128,7 @@ func (r *Reader) ReadAll(ctx context.Context) error {
 			return err
 		}
 		for _, c := range page {
-			company, err := r.save(ctx, c)
+			company, err := r.save(ctx, c, asked)
 			if err != nil {
 				return err
 			}
@@ -151,10 +159,12 @@ func (r *Reader) ReadAll(ctx context.Context) error {
 	return nil
 }
 
-func (r *Reader) save(ctx context.Context, c codat.Company) (company store.Company, err error) {
+func (r *Reader) save(ctx context.Context, c codat.Company, asked time.Time) (company store.Company, err error) {
 	err = r.Store.InTx(ctx, func(tx *store.Tx) error {
-		company, err = tx.SaveCompany(ctx, c.ID, c.Name, c.Redirect)
-		return err
+		if company, err = tx.SaveCompany(ctx, c.ID, c.Name, c.Redirect); err != nil {
+			return err
+		}
+		return tx.CompanyListed(ctx, company.ID, asked)
 	})
 	return company, err
 }
