@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"strings"
 	"time"
 )
@@ -73,39 +74,81 @@ func (s *Store) RecordDelivery(ctx context.Context, d Delivery) (isNew bool, err
 
 const maxDeliveryTries = 8
 
-// ApplyDelivery takes the oldest delivery that is due and applies it in one transaction: apply says what became of it and what
-// it is about; the verdict and everything apply changed commit together. An error of apply is counted, and the delivery is
-// tried again later and in the end set aside. It reports whether there was one.
-func (s *Store) ApplyDelivery(ctx context.Context, apply func(tx *Tx, d *Delivery) (Verdict, error)) (bool, error) {
-	var d Delivery
-	err := s.InTx(ctx, func(tx *Tx) error {
-		err := tx.GetContext(ctx, &d, `SELECT `+deliveryColumns+` FROM deliveries
-			WHERE verdict = 'new' AND next_try_at <= clock() ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED`)
-		if err != nil {
-			return fmt.Errorf("take delivery: %w", err)
+// Apply says what became of a delivery and fills in what it is about; what it changes commits together with its verdict.
+type Apply func(tx *Tx, d *Delivery) (Verdict, error)
+
+// ApplyDeliveries takes the oldest deliveries that are due, at most limit, and applies them in one transaction. When that fails each
+// is tried by itself: an error or a panic of apply is counted, and the delivery tried again later and in the end set aside. Behind
+// one that failed those about the same subject wait, in order. It returns how many it took.
+func (s *Store) ApplyDeliveries(ctx context.Context, limit int, apply Apply) (int, error) {
+	taken, err := s.applyBatch(ctx, limit, apply)
+	switch {
+	case err == nil, len(taken) == 0, Unavailable(err):
+		return len(taken), err
+	case len(taken) == 1:
+		return 1, errors.Join(err, s.deliveryFailed(ctx, taken[0], err))
+	}
+	var errs []error
+	for range taken {
+		found, err := s.ApplyDelivery(ctx, apply)
+		errs = append(errs, err)
+		if !found || Unavailable(err) {
+			break
 		}
-		verdict, err := apply(tx, &d)
+	}
+	return len(taken), errors.Join(errs...)
+}
+
+// ApplyDelivery is ApplyDeliveries for one. It reports whether there was one.
+func (s *Store) ApplyDelivery(ctx context.Context, apply Apply) (bool, error) {
+	n, err := s.ApplyDeliveries(ctx, 1, apply)
+	return n > 0, err
+}
+
+func (s *Store) applyBatch(ctx context.Context, limit int, apply Apply) (taken []int64, err error) {
+	err = s.InTx(ctx, func(tx *Tx) (err error) {
+		taken = taken[:0]
+		var ds []Delivery
+		err = tx.SelectContext(ctx, &ds, `
+			SELECT `+deliveryColumns+` FROM deliveries d
+			WHERE verdict = 'new' AND next_try_at <= clock()
+				AND NOT EXISTS (SELECT 1 FROM deliveries b WHERE b.verdict = 'new' AND b.tries > 0 AND b.subject = d.subject AND b.id < d.id)
+				AND pg_try_advisory_xact_lock(hashtextextended(subject, 7242004)) -- or another process has one of the same subject
+			ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED`, limit)
 		if err != nil {
-			return err
+			return fmt.Errorf("take deliveries: %w", err)
 		}
-		_, err = tx.ExecContext(ctx, `
-			UPDATE deliveries SET verdict = $2, applied_at = clock(), tries = tries + 1, error = '', company_id = $3, expense_id = $4, connection_id = $5
-			WHERE id = $1`, d.ID, verdict, d.CompanyID, d.ExpenseID, d.ConnectionID)
-		if err != nil {
-			return fmt.Errorf("note verdict: %w", err)
+		for i := range ds {
+			taken = append(taken, ds[i].ID)
 		}
-		tx.changed(DeliveryChanged, d.ID)
+		for i := range ds {
+			if err := tx.applyDelivery(ctx, &ds[i], apply); err != nil {
+				return err
+			}
+		}
 		return nil
 	})
-	switch {
-	case d.ID == 0 && errors.Is(err, ErrNotFound):
-		return false, nil
-	case err != nil && d.ID == 0, Unavailable(err):
-		return false, err
-	case err != nil:
-		return true, errors.Join(err, s.deliveryFailed(ctx, d.ID, err))
+	return taken, err
+}
+
+func (tx *Tx) applyDelivery(ctx context.Context, d *Delivery, apply Apply) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("apply delivery %d: panic: %v\n%s", d.ID, p, debug.Stack())
+		}
+	}()
+	verdict, err := apply(tx, d)
+	if err != nil {
+		return err
 	}
-	return true, nil
+	_, err = tx.ExecContext(ctx, `
+		UPDATE deliveries SET verdict = $2, applied_at = clock(), tries = tries + 1, error = '', company_id = $3, expense_id = $4, connection_id = $5
+		WHERE id = $1`, d.ID, verdict, d.CompanyID, d.ExpenseID, d.ConnectionID)
+	if err != nil {
+		return fmt.Errorf("note verdict: %w", err)
+	}
+	tx.changed(DeliveryChanged, d.ID)
+	return nil
 }
 
 func (s *Store) deliveryFailed(ctx context.Context, id int64, cause error) error {

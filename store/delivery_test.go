@@ -210,12 +210,17 @@ func TestDeliveryThatCannotBeApplied(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.record(delivery("bad", "", "op"))
-	w.record(delivery("good", "", "op"))
+	w.record(delivery("behind", "", "op")) // about the same
+	w.record(delivery("good", "", "another"))
+	tries := 0
 	apply := func(s *store.Store) (bool, error) {
 		return s.ApplyDelivery(t.Context(), func(tx *store.Tx, d *store.Delivery) (store.Verdict, error) {
 			if *d.WebhookID == "bad" {
 				if _, err := tx.SaveCompany(t.Context(), "half done", "x", ""); err != nil {
 					return "", err
+				}
+				if tries++; tries%2 == 0 {
+					panic("broken")
 				}
 				return "", errors.New("broken \x00 \xff text")
 			}
@@ -229,21 +234,18 @@ func TestDeliveryThatCannotBeApplied(t *testing.T) {
 		t.Errorf("what a failed delivery changed is kept: %v", err)
 	}
 	if found, err := apply(w.Store); !found || err != nil {
-		t.Errorf("the next one waits behind it: found %t, error %v", found, err)
+		t.Errorf("one about something else waits behind it: found %t, error %v", found, err)
 	}
 	if found, err := apply(w.Store); found || err != nil {
-		t.Errorf("it is tried again at once: found %t, error %v", found, err)
+		t.Errorf("it, or one about the same, is tried at once: found %t, error %v", found, err)
 	}
-	later := w.later(time.Hour)
-	for tries := 2; ; tries++ {
-		found, err := apply(later)
-		if !found {
-			break
+	for n := 2; n <= 8; n++ {
+		if found, err := apply(w.later(time.Hour * time.Duration(n))); !found || err == nil {
+			t.Fatalf("try %d: found %t, error %v", n, found, err)
 		}
-		if err == nil || tries > 20 {
-			t.Fatalf("try %d: found %t, error %v", tries, found, err)
-		}
-		later = w.later(time.Hour * time.Duration(tries))
+	}
+	if found, err := apply(w.Store); !found || err != nil {
+		t.Errorf("one about the same waits behind one set aside: found %t, error %v", found, err)
 	}
 	d, err := w.Delivery(t.Context(), 1)
 	if err != nil || d.Verdict != store.VerdictSetAside || d.Tries != 8 || d.Error == "" {
@@ -252,5 +254,26 @@ func TestDeliveryThatCannotBeApplied(t *testing.T) {
 	ds, err := w.Deliveries(t.Context(), store.DeliveryFilter{Verdict: store.VerdictSetAside}, 10)
 	if err != nil || len(ds) != 1 {
 		t.Errorf("set aside: %+v, error %v", ds, err)
+	}
+}
+
+func TestABatchIsAppliedInSpiteOfOne(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for i := range 20 {
+		w.record(delivery(fmt.Sprint(i), "", fmt.Sprintf("op-%d", i)))
+	}
+	n, err := w.ApplyDeliveries(t.Context(), 100, func(tx *store.Tx, d *store.Delivery) (store.Verdict, error) {
+		if *d.WebhookID == "7" {
+			return "", errors.New("broken")
+		}
+		return store.VerdictIgnored, nil
+	})
+	if n != 20 || err == nil {
+		t.Errorf("took %d, error %v", n, err)
+	}
+	ds, err := w.Deliveries(t.Context(), store.DeliveryFilter{Verdict: store.VerdictIgnored}, 100)
+	if err != nil || len(ds) != 19 {
+		t.Errorf("%d are applied, error %v", len(ds), err)
 	}
 }

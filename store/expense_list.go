@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
@@ -46,6 +45,8 @@ type ExpenseItem struct {
 	WaitReason string     `db:"wait_reason"`
 	WaitsFor   string     `db:"waits_for"` // what must be in the ledger first: "account Travel"
 	Asking     bool       // a webhook told of a failure; the reason is being read
+	Unsent     bool       // nothing of its cost was sent yet: the push can be withdrawn
+	Paused     bool       // a person has paused sending, of all or of its company
 	Now        time.Time  // the database's clock
 }
 
@@ -62,6 +63,8 @@ const expenseItems = `
 		coalesce((SELECT w.kind || ' ' || w.label FROM push_needs n JOIN push_steps w ON w.id = n.step_id
 			WHERE n.push_id = p.id AND p.state = 'open' AND w.kind <> 'directCost' AND w.state <> 'success' ORDER BY n.position LIMIT 1), '') AS waits_for,
 		coalesce(s.state = 'pending' AND s.ask_at <= clock(), false) AS asking,
+		coalesce(p.state = 'open' AND s.state IN ('waiting', 'ready') AND s.first_sent_at IS NULL AND NOT s.resynced, false) AS unsent,
+		e.status = 'in_progress' AND EXISTS (SELECT 1 FROM send_pauses z WHERE z.by_person AND (z.company_id IS NULL OR z.company_id = e.company_id)) AS paused,
 		clock() AS now
 	FROM e
 		JOIN companies co ON co.id = e.company_id
@@ -207,6 +210,29 @@ func (s *Store) StatusCounts(ctx context.Context, companyID int64) (map[ExpenseS
 	return counts, rows.Err()
 }
 
+// StatusCountsByCompany counts the expenses of each status for each company that has any.
+func (s *Store) StatusCountsByCompany(ctx context.Context) (map[int64]map[ExpenseStatus]int, error) {
+	rows, err := s.db.QueryContext(ctx, `SELECT company_id, status, count(*) FROM expenses GROUP BY company_id, status`)
+	if err != nil {
+		return nil, fmt.Errorf("count expenses by company: %w", err)
+	}
+	defer rows.Close()
+	counts := map[int64]map[ExpenseStatus]int{}
+	for rows.Next() {
+		var id int64
+		var status ExpenseStatus
+		var n int
+		if err := rows.Scan(&id, &status, &n); err != nil {
+			return nil, fmt.Errorf("count expenses by company: %w", err)
+		}
+		if counts[id] == nil {
+			counts[id] = map[ExpenseStatus]int{}
+		}
+		counts[id][status] = n
+	}
+	return counts, rows.Err()
+}
+
 // Sum is an amount of one currency.
 type Sum struct {
 	Currency string
@@ -232,30 +258,4 @@ func (s *Store) HeldSums(ctx context.Context) (map[int64][]Sum, error) {
 		sums[id] = append(sums[id], sum)
 	}
 	return sums, rows.Err()
-}
-
-// Notice is something that needs a person and does not go away by itself.
-type Notice struct {
-	ID        int64
-	At        time.Time
-	CompanyID *int64 `db:"company_id"`
-	ExpenseID *int64 `db:"expense_id"`
-	Reference string
-	Kind      string // may_be_booked_twice
-	Detail    json.RawMessage
-}
-
-// Notices returns the open notices, of one expense (0 = all), newest first.
-func (s *Store) Notices(ctx context.Context, expenseID int64) ([]Notice, error) {
-	var ns []Notice
-	err := s.db.SelectContext(ctx, &ns, `SELECT n.id, n.at, n.company_id, n.expense_id, coalesce(e.reference, '') AS reference, n.kind,
-			n.detail || jsonb_strip_nulls(jsonb_build_object('record', nullif(late.record_id, 'unknown'), 'other', other.record_id)) AS detail
-		FROM notices n LEFT JOIN expenses e ON e.id = n.expense_id
-			LEFT JOIN push_steps late ON late.id = (n.detail->>'step')::bigint
-			LEFT JOIN pushes p ON p.id = e.push_id LEFT JOIN push_steps other ON other.id = p.cost_step_id AND other.id <> late.id
-		WHERE n.closed_at IS NULL AND ($1 = 0 OR n.expense_id = $1) ORDER BY n.id DESC LIMIT 50`, expenseID)
-	if err != nil {
-		return nil, fmt.Errorf("list notices: %w", err)
-	}
-	return ns, nil
 }

@@ -172,6 +172,7 @@ func (tx *Tx) secondOperation(ctx context.Context, stepID int64, key string, o O
 		return fmt.Errorf("note second operation: %w", err)
 	}
 	tx.changed(ExpenseChanged, ids...)
+	tx.changed(NoticeChanged, 0)
 	return nil
 }
 
@@ -194,7 +195,7 @@ func (tx *Tx) reopenPush(ctx context.Context, stepID int64) error {
 func (tx *Tx) wakeDeliveries(ctx context.Context, key string) error {
 	var woken []int64
 	err := tx.SelectContext(ctx, &woken, `
-		UPDATE deliveries SET verdict = 'new', next_try_at = clock() WHERE operation_key = $1 AND verdict = 'unmatched' RETURNING id`, key)
+		UPDATE deliveries SET verdict = 'new', next_try_at = clock() WHERE operation_key = $1 AND verdict IN ('unmatched', 'not_ours') RETURNING id`, key)
 	if err != nil {
 		return fmt.Errorf("wake early deliveries: %w", err)
 	}
@@ -311,11 +312,11 @@ func (tx *Tx) finish(ctx context.Context, s settledStep, o Outcome) error {
 	err := tx.GetContext(ctx, &s, `
 		UPDATE push_steps SET state = $2, settled_at = clock(), lease = NULL, lease_until = NULL, doubt = false, sync_id = NULL,
 			record_id = coalesce(nullif($3, ''), record_id), record_type = coalesce(nullif($4, ''), record_type),
-			error = coalesce($5::jsonb, CASE WHEN $2 = 'success' THEN NULL ELSE error END), warnings = coalesce($6::jsonb, warnings),
+			error = coalesce($5::jsonb, CASE WHEN $2 = 'success' THEN NULL ELSE error END), warnings = coalesce($6::jsonb, warnings), told_by = $7,
 			ask_at = CASE WHEN operation_key IS NULL THEN NULL
 				WHEN $2 = 'success' AND coalesce($3, '') = '' THEN clock() WHEN $2 = 'needs_checking' THEN clock() + interval '8 min' END
 		WHERE id = $1 RETURNING `+settledColumns,
-		s.ID, state, o.RecordID, o.RecordType, jsonOrNull(o.Failure.Fact), jsonOrNull(o.Warnings))
+		s.ID, state, o.RecordID, o.RecordType, jsonOrNull(o.Failure.Fact), jsonOrNull(o.Warnings), o.Source)
 	if err != nil {
 		return fmt.Errorf("finish step: %w", err)
 	}
@@ -487,6 +488,7 @@ func (tx *Tx) lateSuccess(ctx context.Context, s settledStep, o Outcome) error {
 		return fmt.Errorf("note late success: %w", err)
 	}
 	tx.changed(ExpenseChanged, ids...)
+	tx.changed(NoticeChanged, 0)
 	return nil
 }
 

@@ -41,23 +41,52 @@ func (i *Inbox) Wake() {
 func (i *Inbox) Run(ctx context.Context) error {
 	ticker := time.NewTicker(time.Second)
 	defer ticker.Stop()
+	tidy := time.NewTicker(tidyEvery)
+	defer tidy.Stop()
 	for {
-		for ctx.Err() == nil {
-			found, err := i.Store.ApplyDelivery(ctx, func(tx *store.Tx, d *store.Delivery) (store.Verdict, error) {
-				return i.apply(ctx, tx, d)
-			})
-			if err != nil && ctx.Err() == nil {
-				i.Log.Error("apply delivery", "error", err)
-			}
-			if !found {
-				break
-			}
+		if err := i.ApplyDue(ctx); err != nil && ctx.Err() == nil {
+			i.Log.Error("apply deliveries", "error", err)
 		}
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-ticker.C:
 		case <-i.wakes():
+		case <-tidy.C:
+			if err := i.tidy(ctx); err != nil && ctx.Err() == nil {
+				i.Log.Error("tidy deliveries", "error", err)
+			}
 		}
 	}
+}
+
+const (
+	batch     = 100 // deliveries that share a transaction
+	tidyEvery = 10 * time.Minute
+)
+
+// ApplyDue applies all deliveries that are due. An error is that of the last one that failed; the others are applied.
+func (i *Inbox) ApplyDue(ctx context.Context) error {
+	var failed error
+	for ctx.Err() == nil {
+		n, err := i.Store.ApplyDeliveries(ctx, batch, func(tx *store.Tx, d *store.Delivery) (store.Verdict, error) {
+			return i.apply(ctx, tx, d)
+		})
+		if err != nil {
+			failed = err
+		}
+		if n == 0 || store.Unavailable(err) {
+			return failed
+		}
+	}
+	return failed
+}
+
+func (i *Inbox) tidy(ctx context.Context) error {
+	for ctx.Err() == nil {
+		if more, err := i.Store.TidyDeliveries(ctx); !more || err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -220,6 +220,7 @@ CREATE TABLE push_steps (
   resynced        boolean NOT NULL DEFAULT false,      -- sent once more after the ledger did not know a record just made
   error           jsonb,                               -- the failure as Codat told it: explain.Fact
   warnings        jsonb,
+  told_by         text NOT NULL DEFAULT '',            -- how its outcome was learnt: reply, webhook, reading, history, person
   created_at      timestamptz NOT NULL DEFAULT clock(),
   settled_at      timestamptz,
   CHECK ((state IN ('needs_checking', 'success', 'failed', 'withdrawn')) = (settled_at IS NOT NULL)),
@@ -242,6 +243,7 @@ CREATE INDEX push_steps_sending ON push_steps (company_id, lease_until) WHERE st
 CREATE INDEX push_steps_doubt ON push_steps (key_sent_at) WHERE doubt AND state = 'ready';
 CREATE INDEX push_steps_ask ON push_steps (ask_at) WHERE ask_at IS NOT NULL;
 CREATE INDEX push_steps_by_company ON push_steps (company_id, id);
+CREATE INDEX push_steps_unheard ON push_steps (settled_at) WHERE told_by IN ('reading', 'history');
 
 CREATE TABLE pushes (
   id            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -350,12 +352,17 @@ CREATE TABLE deliveries (
   tries         int NOT NULL DEFAULT 0,
   next_try_at   timestamptz NOT NULL DEFAULT clock(),
   error         text NOT NULL DEFAULT '',
-  applied_at    timestamptz
+  applied_at    timestamptz,
+  -- what it is about: deliveries about one thing are applied in order
+  subject       text NOT NULL GENERATED ALWAYS AS (coalesce(nullif(operation_key, ''), nullif(connection, ''), company)) STORED
 );
 CREATE INDEX deliveries_new ON deliveries (id) WHERE verdict = 'new';
-CREATE INDEX deliveries_unmatched ON deliveries (operation_key) WHERE verdict = 'unmatched';
-CREATE INDEX deliveries_by_expense ON deliveries (expense_id, id);
-CREATE INDEX deliveries_by_company ON deliveries (company_id, id);
+CREATE INDEX deliveries_failed ON deliveries (subject, id) WHERE verdict = 'new' AND tries > 0;
+CREATE INDEX deliveries_unmatched ON deliveries (operation_key) WHERE verdict IN ('unmatched', 'not_ours');
+CREATE INDEX deliveries_by_verdict ON deliveries (verdict, id);
+CREATE INDEX deliveries_by_expense ON deliveries (expense_id, id) WHERE expense_id IS NOT NULL;
+CREATE INDEX deliveries_by_connection ON deliveries (connection_id, id) WHERE connection_id IS NOT NULL;
+CREATE INDEX deliveries_by_company ON deliveries (company_id, id) WHERE company_id IS NOT NULL;
 
 -- What happened and what needs a person ----------------------------------------------------------------------------
 
