@@ -35,20 +35,18 @@ import (
 
 const asProgram = "TALLYLIGHT_TEST_PROGRAM"
 
-// TestMain lets the tests start this same file as tallylight: another process that can be killed.
-func TestMain(m *testing.M) {
+// init lets a test start its own file as tallylight: another process, which can be killed.
+func init() {
 	if os.Getenv(asProgram) != "" {
 		main()
-		return
+		os.Exit(0)
 	}
-	os.Exit(storetest.Main(m))
 }
 
 const (
 	apiKey   = "an API key of the load tests"
 	hookWord = "a bearer token of the load tests"
 	email    = "load@example.com"
-	password = "correct horse battery"
 	fast     = 100_000 // requests a second: no pace
 )
 
@@ -86,6 +84,17 @@ func newFleet(t testing.TB, companies int, c sandbox.Config) *fleet {
 	t.Helper()
 	f := &fleet{t: t, alive: map[string]bool{}, air: air{now: map[string]int{}, most: map[string]int{}, pushes: map[string]int{}}}
 	dsn := storetest.DSN(t)
+	if d := os.Getenv("TL_LOAD_DSN"); d != "" {
+		dsn = d
+		s, err := store.Open(t.Context(), dsn)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Migrate(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		s.Close()
+	}
 	var err error
 	if f.store, err = store.Open(t.Context(), dsn); err != nil {
 		t.Fatal(err)
@@ -351,7 +360,7 @@ func (f *fleet) until(what string, limit time.Duration, done func() bool) {
 	f.t.Helper()
 	deadline := time.NewTimer(limit)
 	defer deadline.Stop()
-	again := time.NewTicker(20 * time.Millisecond)
+	again := time.NewTicker(50 * time.Millisecond)
 	defer again.Stop()
 	for !done() {
 		select {

@@ -59,12 +59,3 @@ func (h *Handlers) accountChange(w http.ResponseWriter, r *http.Request, who sto
 	}
 	return h.done(w, r, "/account", "Your password is changed. You are signed out everywhere else.")
 }
-
-// done ends an action: the next page tells the sentence once.
-func (h *Handlers) done(w http.ResponseWriter, r *http.Request, to, sentence string) error {
-	if err := h.Sessions.Flash(w, r, sentence); err != nil {
-		return err
-	}
-	http.Redirect(w, r, to, http.StatusSeeOther)
-	return nil
-}

@@ -24,6 +24,10 @@ func (h *Handlers) companyList(w http.ResponseWriter, r *http.Request, who store
 	for _, i := range s.connections {
 		byCompany[i.CompanyID] = append(byCompany[i.CompanyID], i)
 	}
+	counts, err := h.Store.StatusCountsByCompany(r.Context())
+	if err != nil {
+		return err
+	}
 	page := views.CompaniesPage{Frame: s.Frame}
 	page.Live = connectionsTopic
 	for _, c := range companies {
@@ -33,11 +37,7 @@ func (h *Handlers) companyList(w http.ResponseWriter, r *http.Request, who store
 			connection := connectionRow(i, s.held[i.ID], s.clock)
 			row.Connection = &connection
 		}
-		counts, err := h.Store.StatusCounts(r.Context(), c.ID)
-		if err != nil {
-			return err
-		}
-		row.Counts = tally(c.ID, counts)
+		row.Counts = tally(c.ID, counts[c.ID])
 		page.Companies = append(page.Companies, row)
 	}
 	return web.Render(w, r, http.StatusOK, views.Companies(page))
@@ -100,9 +100,17 @@ func (h *Handlers) companyPage(w http.ResponseWriter, r *http.Request, who store
 	}
 	page := views.CompanyPage{
 		Frame: s.Frame, ID: id, Name: c.Name, LinkURL: webURL(c.RedirectURL), Counts: tally(id, counts),
-		Read: booksRead(c, s.clock), Trouble: c.ReadError,
+		Read: booksRead(c, s.clock), Trouble: c.ReadError, Paused: paused(s.pauses, id),
 	}
 	page.Live = connectionsTopic
+	if page.Foreign, page.ForeignSeen, err = h.foreign(ctx, id, s.clock); err != nil {
+		return err
+	}
+	foreign, err := h.foreignNotices(ctx, id)
+	if err != nil {
+		return err
+	}
+	page.Notices = append(page.Notices, foreign...)
 	for _, i := range connections {
 		page.Connections = append(page.Connections, connectionRow(i, s.held[i.ID], s.clock))
 	}

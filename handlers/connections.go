@@ -13,7 +13,12 @@ func (h *Handlers) connectionList(w http.ResponseWriter, r *http.Request, who st
 	if err != nil {
 		return err
 	}
-	page := views.ConnectionsPage{Frame: s.Frame}
+	foreign, err := h.foreignNotices(r.Context(), 0)
+	if err != nil {
+		return err
+	}
+	s.Notices = append(s.Notices, foreign...)
+	page := views.ConnectionsPage{Frame: s.Frame, Paused: paused(s.pauses, 0)}
 	page.Live = connectionsTopic
 	for _, i := range s.connections {
 		page.Connections = append(page.Connections, connectionRow(i, s.held[i.ID], s.clock))

@@ -34,6 +34,11 @@ func (h *Handlers) expenseList(w http.ResponseWriter, r *http.Request, who store
 		if counts, err = h.Store.StatusCounts(ctx, f.CompanyID); err != nil {
 			return err
 		}
+		foreign, err := h.foreignNotices(ctx, f.CompanyID)
+		if err != nil {
+			return err
+		}
+		s.Notices = append(s.Notices, foreign...)
 	}
 	page := views.ExpensesPage{
 		Frame: s.Frame, Tabs: statusTabs(f, counts), Status: string(f.Status), CompanyID: f.CompanyID,

@@ -54,9 +54,7 @@ func (h *Handlers) expenseAdd(w http.ResponseWriter, r *http.Request, who store.
 	}
 	ids, err := h.Store.AddExpenses(ctx, who, []store.NewExpense{e})
 	if _, taken := errors.AsType[*store.ReferenceTakenError](err); taken {
-		problems["reference"] = fmt.Sprintf("%s has an expense with the reference %s already. Choose another one.",
-			company.Name, strings.TrimSpace(e.Reference))
-		return h.expenseFormPage(w, r, who, http.StatusUnprocessableEntity, f, companies, problems)
+		return h.expenseFormPage(w, r, who, http.StatusUnprocessableEntity, f, companies, referenceTaken(company, e))
 	}
 	if err != nil {
 		return err
@@ -149,21 +147,30 @@ func (f entered) expense(companies []store.Company) (store.Company, store.NewExp
 	return company, e, problems
 }
 
-// suggested is how many names of a kind the form offers.
-const suggested = 500
-
 func (h *Handlers) expenseFormPage(w http.ResponseWriter, r *http.Request, who store.User, status int, f entered,
 	companies []store.Company, problems map[string]string,
 ) error {
-	s, err := h.frame(w, r, who, "/expenses", "New expense")
+	company, _ := f.company(companies)
+	form, err := h.formPage(w, r, who, "New expense", f, company, problems)
 	if err != nil {
 		return err
 	}
-	company, _ := f.company(companies)
+	form.Companies = companyOptions(companies, company.ID)
+	return web.Render(w, r, status, views.ExpenseNew(form))
+}
+
+// formPage is the form as filled in so far, with what is known of the company's ledger to choose from.
+func (h *Handlers) formPage(w http.ResponseWriter, r *http.Request, who store.User, title string, f entered, company store.Company,
+	problems map[string]string,
+) (views.ExpenseForm, error) {
+	s, err := h.frame(w, r, who, "/expenses", title)
+	if err != nil {
+		return views.ExpenseForm{}, err
+	}
 	form := views.ExpenseForm{
-		Frame: s.Frame, Companies: companyOptions(companies, company.ID), Reference: f.Get("reference"), Date: f.Get("date"),
-		Supplier: f.Get("supplier"), Currency: f.Get("currency"), Rate: f.Get("rate"), PaidFrom: f.Get("paid_from"),
-		Note: unixLines(f.Get("note")), Lines: f.lines(), Problems: problems, Currencies: currencies(orNone(company.BaseCurrency)),
+		Frame: s.Frame, Reference: f.Get("reference"), Date: f.Get("date"), Supplier: f.Get("supplier"), Currency: f.Get("currency"),
+		Rate: f.Get("rate"), PaidFrom: f.Get("paid_from"), Note: unixLines(f.Get("note")), Lines: f.lines(), Problems: problems,
+		Currencies: currencies(orNone(company.BaseCurrency)),
 	}
 	if !f.Has("date") {
 		form.Date = s.clock.now.In(h.Location).Format(time.DateOnly)
@@ -171,13 +178,14 @@ func (h *Handlers) expenseFormPage(w http.ResponseWriter, r *http.Request, who s
 	if f.Has("more") {
 		form.Lines = append(form.Lines, views.FormLine{})
 	}
-	if company.ID != 0 {
-		if err := h.suggest(r.Context(), &form, company.ID); err != nil {
-			return err
-		}
+	if company.ID == 0 {
+		return form, nil
 	}
-	return web.Render(w, r, status, views.ExpenseNew(form))
+	return form, h.suggest(r.Context(), &form, company.ID)
 }
+
+// suggested is how many names of a kind the form offers.
+const suggested = 200
 
 // suggest offers what is known of the company's ledger.
 func (h *Handlers) suggest(ctx context.Context, form *views.ExpenseForm, companyID int64) error {
@@ -196,7 +204,22 @@ func (h *Handlers) suggest(ctx context.Context, form *views.ExpenseForm, company
 	if err != nil {
 		return err
 	}
+	suppliers, err := h.Store.Suppliers(ctx, connection.ID, suggested)
+	if err != nil {
+		return err
+	}
+	rates, err := h.Store.TaxRates(ctx, connection.ID, suggested)
+	if err != nil {
+		return err
+	}
 	form.Categories, form.Banks = names(accounts), names(banks)
+	for _, s := range suppliers {
+		form.Suppliers = append(form.Suppliers, s.Name)
+	}
+	for _, t := range rates {
+		form.TaxRates = append(form.TaxRates, or(t.Name, or(t.Code, t.CodatID)))
+	}
+	form.Suppliers, form.TaxRates = slices.Compact(form.Suppliers), slices.Compact(form.TaxRates)
 	return nil
 }
 

@@ -1,13 +1,14 @@
 package handlers
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"strconv"
-	"strings"
 
 	"tallylight/internal/explain"
+	"tallylight/internal/push"
 	"tallylight/store"
 	"tallylight/views"
 	"tallylight/web"
@@ -26,7 +27,7 @@ func (h *Handlers) expensePage(w http.ResponseWriter, r *http.Request, who store
 	if err != nil {
 		return err
 	}
-	items, err := h.Store.ExpenseItems(ctx, []int64{id})
+	i, err := h.expenseItem(ctx, id)
 	if err != nil {
 		return err
 	}
@@ -46,14 +47,14 @@ func (h *Handlers) expensePage(w http.ResponseWriter, r *http.Request, who store
 	if err != nil {
 		return err
 	}
-	i, c := items[0], s.clock
+	c := s.clock
 	page := views.ExpensePage{
 		Frame: s.Frame, ID: id, Reference: e.Reference, Badge: expenseBadge(i, c), Amount: store.FormatAmount(e.Total, e.Currency),
 		Action: rowAction(i), Story: story(activities, pushes, deliveries, s.May, c), Facts: expenseFacts(e, i, activities, c),
-		Note: e.Note,
+		Note: e.Note, Ledger: platformOr(i.Platform), Withdraw: i.Unsent, Edit: locked(e) == "", Delete: e.PushID == nil,
 	}
-	if page.Action == "Check" {
-		page.Action = "" // it leads here
+	for _, want := range push.Creates(page.Ledger, i.PlatformKey, i.Wants) {
+		page.Creates = append(page.Creates, views.Want{Kind: stepKinds[want.Kind], Text: want.Text})
 	}
 	page.Live, page.Show = expensesTopic, show(id)
 	for _, l := range e.Lines {
@@ -67,93 +68,25 @@ func (h *Handlers) expensePage(w http.ResponseWriter, r *http.Request, who store
 		page.Pushes = append(page.Pushes, pushItem(p, c))
 	}
 	if len(pushes) > 0 {
-		page.Why = why(pushes[0], i)
-		for _, step := range pushes[0].Steps {
-			page.Steps = append(page.Steps, stepBox(step, e.Status, c))
-		}
+		page.Why = why(pushes[0], i, s.May)
+		page.Steps = sequence(pushes[0], e.Status, c)
+	}
+	if page.Others, err = h.others(ctx, id); err != nil {
+		return err
 	}
 	return web.Render(w, r, http.StatusOK, views.Expense(page))
 }
 
-// why explains the newest push, when it failed or needs checking.
-func why(p store.Push, i store.ExpenseItem) *views.Explanation {
-	if p.State != store.PushFailed && p.State != store.PushNeedsChecking {
-		return nil
+// expenseItem is one expense as lists show it.
+func (h *Handlers) expenseItem(ctx context.Context, id int64) (store.ExpenseItem, error) {
+	items, err := h.Store.ExpenseItems(ctx, []int64{id})
+	if err != nil {
+		return store.ExpenseItem{}, err
 	}
-	fact, operation := explain.Fact{}, ""
-	culprit := p.CostStepID
-	if p.FailedStep != nil {
-		culprit = *p.FailedStep
+	if len(items) == 0 {
+		return store.ExpenseItem{}, fmt.Errorf("read expense %d: %w", id, store.ErrNotFound)
 	}
-	for _, s := range p.Steps {
-		if s.ID == culprit {
-			_ = json.Unmarshal(s.Error, &fact) // without it the cause alone is explained
-			operation = orNone(s.OperationKey)
-		}
-	}
-	if fact.Platform == "" {
-		fact.Platform = p.Platform
-	}
-	x := explain.Explain(explain.Cause(p.Cause), p.Subject, fact)
-	out := &views.Explanation{Title: "Why it failed", Cause: x.Cause, Do: x.Do, Who: x.Who, Raw: fact.Raw()}
-	if p.State == store.PushNeedsChecking {
-		out.Title = "What needs checking"
-	}
-	switch x.Link {
-	case explain.LinkConnection, explain.LinkCompany:
-		out.Links = []views.Link{{Text: x.Link.Text(), Href: companyURL(i.CompanyID)}}
-	}
-	var ids []string
-	if operation != "" {
-		ids = append(ids, "operation "+operation)
-	}
-	if fact.CorrelationID != "" {
-		ids = append(ids, "correlation "+fact.CorrelationID)
-	}
-	if len(ids) > 0 {
-		out.Raw = strings.TrimSpace(out.Raw + "\n" + strings.Join(ids, ", "))
-	}
-	return out
-}
-
-var stepKinds = map[store.StepKind]string{
-	store.AccountStep: "Account", store.SupplierStep: "Supplier", store.DirectCostStep: "Expense",
-}
-
-func stepBox(s store.Step, expense store.ExpenseStatus, c clock) views.StepBox {
-	status, sub := store.InProgress, ""
-	switch s.State {
-	case store.StepWaiting:
-		sub = "waits for the steps before it"
-	case store.StepReady:
-		sub = "waiting to be sent"
-		if s.NextTryAt.After(c.now) && s.WaitReason != "" {
-			sub = nextTry(s.WaitReason, c.at(s.NextTryAt))
-		}
-		if expense == store.OnHold {
-			status, sub = store.OnHold, "waits for the connection"
-		}
-	case store.StepSending:
-		sub = "being sent"
-	case store.StepLooking:
-		sub = "no answer came; looking for it at Codat"
-	case store.StepPending:
-		sub = "Codat has accepted it"
-	case store.StepNeedsChecking:
-		status = store.NeedsChecking
-	case store.StepSuccess:
-		status = store.Complete
-	case store.StepFailed:
-		status = store.Failed
-	case store.StepWithdrawn:
-		status, sub = store.NotPushed, "never sent"
-	}
-	box := views.StepBox{Kind: or(stepKinds[s.Kind], string(s.Kind)), Label: s.Label,
-		Badge: views.Badge{Status: status, Word: statusWords[status], Sub: sub}}
-	if s.FirstSentAt != nil && s.SettledAt != nil {
-		box.Time = took(s.SettledAt.Sub(*s.FirstSentAt))
-	}
-	return box
+	return items[0], nil
 }
 
 func expenseFacts(e store.Expense, i store.ExpenseItem, activities []store.Activity, c clock) []views.Fact {

@@ -26,18 +26,27 @@ func (h *Handlers) expensePush(button push.Button) personal {
 // expensesPush pushes or retries exactly the expenses that were ticked.
 func (h *Handlers) expensesPush(button push.Button) personal {
 	return func(w http.ResponseWriter, r *http.Request, who store.User) error {
-		if err := r.ParseForm(); err != nil {
-			return badForm(err)
+		ids, err := tickedIDs(r)
+		if err != nil {
+			return err
 		}
-		var ids []int64
-		for _, s := range r.Form["id"] {
-			if id, err := strconv.ParseInt(s, 10, 64); err == nil {
-				ids = append(ids, id)
-			}
-		}
-		slices.Sort(ids)
-		return h.press(w, r, who, button, slices.Compact(ids), "/expenses")
+		return h.press(w, r, who, button, ids, "/expenses")
 	}
+}
+
+// tickedIDs are the expenses that were ticked, each once.
+func tickedIDs(r *http.Request) ([]int64, error) {
+	if err := r.ParseForm(); err != nil {
+		return nil, badForm(err)
+	}
+	var ids []int64
+	for _, s := range r.Form["id"] {
+		if id, err := strconv.ParseInt(s, 10, 64); err == nil {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids), nil
 }
 
 func (h *Handlers) press(w http.ResponseWriter, r *http.Request, who store.User, button push.Button, ids []int64, from string) error {
@@ -48,14 +57,38 @@ func (h *Handlers) press(w http.ResponseWriter, r *http.Request, who store.User,
 	if err != nil {
 		return err
 	}
-	if len(pressed.Started) > 0 {
+	return h.pressed(w, r, back(r, from), "", pressed)
+}
+
+// pressed tells what became of a pressed button. Who retries one of several that failed for the same reason is offered the others.
+func (h *Handlers) pressed(w http.ResponseWriter, r *http.Request, to, before string, p push.Pressed) error {
+	ctx := r.Context()
+	if len(p.Started) > 0 {
 		h.WakePush()
 	}
-	said, err := h.pressedSentence(r.Context(), pressed)
+	said, err := h.pressedSentence(ctx, p)
 	if err != nil {
 		return err
 	}
-	return h.done(w, r, back(r, from), said)
+	f := flash{Said: strings.TrimSpace(before + " " + said)}
+	if len(p.Started) == 1 {
+		others, err := h.Store.Siblings(ctx, p.Started[0])
+		if err != nil {
+			return err
+		}
+		if n := len(others); n > 0 {
+			f.OthersOf = p.Started[0]
+			f.Said += " " + failedToo(n)
+		}
+	}
+	return h.tell(w, r, to, f)
+}
+
+func failedToo(n int) string {
+	if n == 1 {
+		return "1 other expense failed for the same reason."
+	}
+	return number(n) + " other expenses failed for the same reason."
 }
 
 // fewRefusals is how many refusals get a sentence of their own.

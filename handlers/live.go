@@ -82,7 +82,7 @@ func (h *Handlers) Announce(changes []store.Change) {
 	}
 	for _, c := range changes {
 		switch c.Kind {
-		case store.ExpenseChanged, store.ConnectionChanged, store.DeliveryChanged, store.LedgerChanged, store.PauseChanged:
+		case store.ExpenseChanged, store.ConnectionChanged, store.DeliveryChanged, store.LedgerChanged, store.PauseChanged, store.NoticeChanged:
 			n.changed[c] = true
 		}
 	}
@@ -147,7 +147,7 @@ func (h *Handlers) Run(ctx context.Context) error {
 				}
 				h.Hub.Resync()
 			}
-			stale = stale || len(changed[store.ConnectionChanged])+len(changed[store.LedgerChanged])+len(changed[store.PauseChanged]) > 0
+			stale = stale || pagesDiffer(changed)
 			if stale && pages == nil {
 				pages = time.After(countsPause)
 			}
@@ -156,6 +156,11 @@ func (h *Handlers) Run(ctx context.Context) error {
 			}
 		}
 	}
+}
+
+// pagesDiffer reports whether more changed than rows.
+func pagesDiffer(changed map[store.ChangeKind][]int64) bool {
+	return len(changed[store.ConnectionChanged])+len(changed[store.LedgerChanged])+len(changed[store.PauseChanged])+len(changed[store.NoticeChanged]) > 0
 }
 
 func (h *Handlers) publish(ctx context.Context, changed map[store.ChangeKind][]int64) error {
@@ -179,6 +184,9 @@ func (h *Handlers) publishExpenses(ctx context.Context, ids []int64) error {
 	items, err := h.Store.ExpenseItems(ctx, ids)
 	if err != nil {
 		return err
+	}
+	if len(items) < len(ids) {
+		h.Hub.Resync() // some were deleted
 	}
 	for _, i := range items {
 		key := strconv.FormatInt(i.ID, 10)

@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"tallylight/store"
@@ -15,50 +17,78 @@ import (
 const fewNotices = 5
 
 // notices are what needs a person, the worst first.
-func (h *Handlers) notices(ctx context.Context, connections []store.ConnectionItem, held map[int64][]store.Sum, c clock) ([]views.Notice, error) {
+func (h *Handlers) notices(ctx context.Context, s surroundings) ([]views.Notice, error) {
 	twice, err := h.Store.Notices(ctx, 0)
 	if err != nil {
 		return nil, err
 	}
-	pauses, err := h.Store.Pauses(ctx)
-	if err != nil {
-		return nil, err
-	}
-	down, err := h.downNotices(ctx, connections, held, c)
+	down, err := h.downNotices(ctx, s.connections, s.held, s.clock)
 	if err != nil {
 		return nil, err
 	}
 	var out []views.Notice
 	for _, n := range twice {
-		out = append(out, twiceNotice(n))
+		out = append(out, twiceNotice(n, s.May))
 	}
-	for _, p := range pauses {
-		if n, ok := pauseNotice(p, c); ok {
+	for _, p := range s.pauses {
+		if n, ok := pauseNotice(p, s.May, s.clock); ok {
 			out = append(out, n)
 		}
 	}
 	return append(out, down...), nil
 }
 
-func twiceNotice(n store.Notice) views.Notice {
-	var detail struct{ Record, Other string }
+// twiceNotice says that something may be in the ledger twice.
+func twiceNotice(n store.Notice, may views.Rights) views.Notice {
+	var detail struct{ Kind, Label, Record, Other string }
 	_ = json.Unmarshal(n.Detail, &detail) // what cannot be read is left out
+	ledger := "the ledger"
+	if n.Platform != "" {
+		ledger = n.Platform
+	}
+	what, one := n.Reference+" may be booked twice.", "push"
+	if n.Kind == "may_be_made_twice" {
+		what, one = strings.TrimSpace(capital(detail.Kind)+" "+detail.Label)+" may be in "+ledger+" twice.", "try"
+	}
 	records := ""
 	switch {
 	case detail.Record != "" && detail.Other != "":
-		records = fmt.Sprintf(" Its records in the ledger are %s and %s: one of them is too many.", detail.Record, detail.Other)
+		records = fmt.Sprintf(" Its records in %s are %s and %s: one of them is too many.", ledger, detail.Record, detail.Other)
 	case detail.Record != "":
-		records = fmt.Sprintf(" A push that had failed made record %s in the ledger after all.", detail.Record)
+		records = fmt.Sprintf(" A %s that had failed made record %s in %s after all.", one, detail.Record, ledger)
 	}
-	notice := views.Notice{Bad: true, Icon: "needs_checking", Sentence: n.Reference + " may be booked twice." + records}
-	if n.ExpenseID != nil {
+	notice := views.Notice{Bad: true, Icon: "needs_checking", Sentence: what + records}
+	switch {
+	case n.ExpenseID != nil:
 		notice.Link = views.Link{Text: "Look at the expense", Href: expenseURL(*n.ExpenseID)}
+	case n.CompanyID != nil:
+		notice.Link = views.Link{Text: "Open the company", Href: companyURL(*n.CompanyID)}
+	}
+	if may.Enter {
+		notice.Act = views.Act{Text: "It is put right", Path: fmt.Sprintf("/notices/%d/close", n.ID)}
 	}
 	return notice
 }
 
+// noticeClose notes that somebody has dealt with a notice.
+func (h *Handlers) noticeClose(w http.ResponseWriter, r *http.Request, who store.User) error {
+	id, err := pathID(r)
+	if err != nil {
+		return err
+	}
+	closed, err := h.Store.CloseNotice(r.Context(), who, id)
+	if err != nil {
+		return err
+	}
+	said := "The notice is closed, with your name beside it."
+	if !closed {
+		said = "Somebody has closed that notice already."
+	}
+	return h.done(w, r, back(r, "/expenses"), said)
+}
+
 // pauseNotice says why nothing is sent. Being asked to slow down for a moment is not worth a sentence.
-func pauseNotice(p store.SendPause, c clock) (views.Notice, bool) {
+func pauseNotice(p store.SendPause, may views.Rights, c clock) (views.Notice, bool) {
 	n := views.Notice{Bad: true, Icon: "on_hold"}
 	since, company := c.at(p.Since), or(orNone(p.Company), "a company")
 	switch p.Reason {
@@ -69,6 +99,12 @@ func pauseNotice(p store.SendPause, c clock) (views.Notice, bool) {
 		}
 		n.Bad = false
 		n.Sentence = fmt.Sprintf("%s paused %s at %s. Nothing is sent until somebody resumes it.", or(p.By, "Somebody"), what, since)
+		switch {
+		case p.CompanyID != nil && may.Enter:
+			n.Act = views.Act{Text: "Resume", Path: companyURL(*p.CompanyID) + "/resume"}
+		case p.CompanyID == nil && may.Admin:
+			n.Act = views.Act{Text: "Resume", Path: "/sending/resume"}
+		}
 	case "rate_limited":
 		if p.Until == nil || p.Until.Sub(p.Since) <= time.Minute {
 			return n, false
@@ -85,6 +121,9 @@ func pauseNotice(p store.SendPause, c clock) (views.Notice, bool) {
 			". Whoever manages your Codat account can allow it there."
 	default:
 		n.Sentence = "Sending has rested since " + since + "."
+	}
+	if n.Bad && may.Enter {
+		n.Act = views.Act{Text: "Try now", Path: "/sending/probe"}
 	}
 	if p.CompanyID != nil {
 		n.Link = views.Link{Text: "Open the company", Href: companyURL(*p.CompanyID)}

@@ -103,6 +103,7 @@ type surroundings struct {
 	counts      map[store.ExpenseStatus]int // of all companies
 	connections []store.ConnectionItem
 	held        map[int64][]store.Sum // what waits for each connection
+	pauses      []store.SendPause
 }
 
 // frame reads what surrounds a page: the counts of the rail, the notices, and what was to be told once.
@@ -124,11 +125,14 @@ func (h *Handlers) frame(w http.ResponseWriter, r *http.Request, who store.User,
 	if s.held, err = h.Store.HeldSums(ctx); err != nil {
 		return s, err
 	}
-	if s.Notices, err = h.notices(ctx, s.connections, s.held, s.clock); err != nil {
+	if s.pauses, err = h.Store.Pauses(ctx); err != nil {
+		return s, err
+	}
+	if s.Notices, err = h.notices(ctx, s); err != nil {
 		return s, err
 	}
 	if r.Header.Get(catchUp) == "" {
-		s.Flashes, err = h.Sessions.Flashes(w, r)
+		s.Flashes, err = h.flashes(w, r)
 	}
 	return s, err
 }

@@ -58,6 +58,9 @@ func andNow(i store.ExpenseItem, c clock) string {
 			return "no accounting connection"
 		case store.Linked:
 			words, _ := push.Forecast(platformOr(i.Platform), i.PlatformKey, i.Wants)
+			if i.PushedAt != nil {
+				return "withdrawn · " + or(words, "ready again")
+			}
 			return or(words, "ready")
 		}
 		return connectionTrouble(i, c)
@@ -73,7 +76,11 @@ func andNow(i store.ExpenseItem, c clock) string {
 			return c.at(i.StatusAt)
 		}
 		kind, _, _ := strings.Cut(i.FailedStep, " ")
-		return explain.Explain(explain.Cause(i.Cause), i.Subject, explain.Fact{Platform: i.Platform, Kind: kind}).Short
+		short := explain.Explain(explain.Cause(i.Cause), i.Subject, explain.Fact{Platform: i.Platform, Kind: kind}).Short
+		if i.FailedStep != "" {
+			return capital(i.FailedStep) + " · " + short
+		}
+		return short
 	case store.OnHold:
 		switch i.ConnectionStatus {
 		case "":
@@ -102,6 +109,10 @@ const unusual = 10 * time.Minute
 
 func underWay(i store.ExpenseItem, c clock) string {
 	switch {
+	case i.WaitsFor != "" && i.WaitsState == store.StepLooking:
+		return "no answer · looking for " + i.WaitsFor + " in " + platformOr(i.Platform)
+	case i.WaitsFor != "" && i.Paused && i.WaitsState == store.StepReady:
+		return "sending is paused · waiting for " + i.WaitsFor
 	case i.WaitsFor != "":
 		return "waiting for " + i.WaitsFor
 	case i.Asking:
@@ -120,7 +131,11 @@ func underWay(i store.ExpenseItem, c clock) string {
 	case i.StepState == store.StepSending:
 		return "being sent"
 	case i.StepState == store.StepLooking:
-		return "no answer came; looking for it at Codat"
+		return "no answer from Codat · looking in its history"
+	case i.StepState == store.StepReady && i.Paused:
+		return "sending is paused"
+	case i.StepState == store.StepReady && i.WaitReason == ledgerSync:
+		return beingRead(i.Platform)
 	case i.StepState == store.StepReady && i.NextTryAt != nil && i.NextTryAt.After(c.now):
 		return nextTry(i.WaitReason, c.at(*i.NextTryAt))
 	}
@@ -143,10 +158,15 @@ func nextTry(reason, at string) string {
 		return "next try " + at + " · the Codat plan does not cover it"
 	case "forbidden":
 		return "next try " + at + " · Codat does not allow it"
-	case "ledger_sync":
-		return "next try " + at + " · Codat reads the ledger first"
 	}
 	return "next try " + at
+}
+
+// ledgerSync is the wait reason of a cost that was refused because the ledger did not know a record that we had just made.
+const ledgerSync = "ledger_sync"
+
+func beingRead(platform string) string {
+	return platformOr(platform) + " is being read again, then sent once more"
 }
 
 // desktop reports whether a package runs on the customer's own computer, and is written to only while that is on.

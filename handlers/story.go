@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
@@ -70,6 +71,14 @@ func activityText(a store.Activity, pushes []store.Push) string {
 		return a.Actor + " pressed Push"
 	case "retried":
 		return a.Actor + " pressed Retry"
+	case "withdrew":
+		return a.Actor + " withdrew the push: nothing of it had been sent"
+	case "changed":
+		return a.Actor + " changed " + changes(a.Detail)
+	case "found it in the ledger":
+		return a.Actor + " found it in the ledger, as record " + detailOf(a.Detail).Record
+	case "closed a notice":
+		return a.Actor + " put it right that it may be booked twice"
 	case "push complete":
 		if record := recordAt(a.At, pushes); record != "" {
 			return "It is in the ledger, as record " + record
@@ -81,6 +90,41 @@ func activityText(a store.Activity, pushes []store.Push) string {
 		return "Nobody can tell whether it reached the ledger"
 	}
 	return a.Actor + " " + a.Verb
+}
+
+type activityDetail struct {
+	Record  string
+	Changed []store.Difference
+}
+
+func detailOf(j json.RawMessage) activityDetail {
+	var d activityDetail
+	_ = json.Unmarshal(j, &d) // what cannot be read is left out
+	return d
+}
+
+// fewChanges is how many changed fields the story tells in full.
+const fewChanges = 4
+
+// changes are the fields a person changed: "supplier from “Pret” to “Itsu”".
+func changes(detail json.RawMessage) string {
+	changed := detailOf(detail).Changed
+	var words []string
+	for n, d := range changed {
+		if n == fewChanges {
+			words = append(words, number(len(changed)-n)+" more")
+			break
+		}
+		words = append(words, fmt.Sprintf("%s from %s to %s", d.Field, quoted(d.Was), quoted(d.Now)))
+	}
+	return or(and(words), "it")
+}
+
+func quoted(s string) string {
+	if s == "" {
+		return "nothing"
+	}
+	return "“" + clipped(s, 60) + "”"
 }
 
 // recordAt is the id of the record that the push that was settled at that time made.

@@ -28,6 +28,9 @@ func (c clock) at(t time.Time) string {
 	return t.Format("2 Jan 2006, 15:04")
 }
 
+// second is "14:02:11", with its day when that is not today.
+func (c clock) second(t time.Time) string { return c.at(t) + t.In(c.in).Format(":05") }
+
 // full is "12 Jan 2026, 14:02:11".
 func (c clock) full(t time.Time) string { return t.In(c.in).Format("2 Jan 2006, 15:04:05") }
 
@@ -98,13 +101,21 @@ func money(sums []store.Sum) string {
 	return and(words)
 }
 
-// sentence is s with a capital letter first and a full stop last.
-func sentence(s string) string {
+// capital is s with a capital letter first.
+func capital(s string) string {
 	first, size := utf8.DecodeRuneInString(s)
 	if size == 0 {
 		return ""
 	}
-	return string(unicode.ToUpper(first)) + strings.TrimSuffix(s[size:], ".") + "."
+	return string(unicode.ToUpper(first)) + s[size:]
+}
+
+// sentence is s with a capital letter first and a full stop last.
+func sentence(s string) string {
+	if s == "" {
+		return ""
+	}
+	return capital(strings.TrimSuffix(s, ".")) + "."
 }
 
 // plain is text that came from outside, as PostgreSQL's text can hold it.

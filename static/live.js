@@ -286,6 +286,21 @@
     });
   }
 
+  if (navigator.clipboard) {
+    document.documentElement.classList.add("can-copy");
+    document.addEventListener("click", async (e) => {
+      const button = e.target.closest?.("[data-copy]");
+      if (!button) return;
+      try {
+        await navigator.clipboard.writeText(button.dataset.copy);
+        button.textContent = "Copied";
+      } catch {
+        button.textContent = "Select it and copy by hand";
+      }
+      setTimeout(() => { button.textContent = "Copy"; }, 2000);
+    });
+  }
+
   for (const menu of document.querySelectorAll("details.menu")) {
     document.addEventListener("click", (e) => { if (!menu.contains(e.target)) menu.open = false; });
     menu.addEventListener("keydown", (e) => {

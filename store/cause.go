@@ -51,14 +51,14 @@ func (s *Store) SetCauses(ctx context.Context, version int, causes []NewCause) e
 	})
 }
 
-// Siblings returns the expenses that still show as failed because of the same failed account or supplier as this one, without
-// itself.
+// Siblings returns the expenses that still show as failed because of the same failed account or supplier as a push of this one,
+// without itself.
 func (s *Store) Siblings(ctx context.Context, expenseID int64) ([]int64, error) {
 	var ids []int64
 	err := s.db.SelectContext(ctx, &ids, `
-		SELECT e.id FROM expenses mine JOIN pushes p ON p.id = mine.push_id
-			JOIN pushes o ON o.failed_step_id = p.failed_step_id AND o.state = 'failed' JOIN expenses e ON e.push_id = o.id
-		WHERE mine.id = $1 AND e.id <> mine.id AND e.status = 'failed' ORDER BY e.id LIMIT 10000`, expenseID)
+		SELECT DISTINCT e.id FROM pushes mine JOIN pushes o ON o.failed_step_id = mine.failed_step_id AND o.state = 'failed'
+			JOIN expenses e ON e.push_id = o.id AND e.status = 'failed'
+		WHERE mine.expense_id = $1 AND e.id <> $1 ORDER BY e.id LIMIT 10000`, expenseID)
 	if err != nil {
 		return nil, fmt.Errorf("find siblings of expense %d: %w", expenseID, err)
 	}

@@ -20,7 +20,7 @@ const (
 	DeliveryChanged   ChangeKind = "delivery"
 	LedgerChanged     ChangeKind = "ledger" // a company's chart or suppliers; ID is the company's
 	PauseChanged      ChangeKind = "pause"  // sending was paused or resumed; ID is the company's, 0 for all
-	NoticeChanged     ChangeKind = "notice" // a notice or a foreign operation appeared or was dealt with; ID is the notice's, or the company's
+	NoticeChanged     ChangeKind = "notice" // a notice or a foreign operation appeared, or was dealt with; ID is 0
 	WorkChanged       ChangeKind = "work"   // a step became due; ID is 0
 	InboxChanged      ChangeKind = "inbox"  // a delivery waits to be applied; ID is 0
 )

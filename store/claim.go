@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/lib/pq"
 )
 
 // Claim is a step that this process may send until the lease runs out.
@@ -114,21 +115,28 @@ var ErrLeaseLost = errors.New("the lease on the step was lost")
 // bytes a step was sent with are the ones it keeps. It returns ErrLeaseLost when the claim no longer holds.
 func (s *Store) BeginAttempt(ctx context.Context, c Claim, path string, body []byte) (attemptID int64, err error) {
 	err = s.InTx(ctx, func(tx *Tx) error {
-		err := tx.GetContext(ctx, &attemptID, `
+		var begun struct {
+			ID       int64
+			Expenses pq.Int64Array
+		}
+		err := tx.GetContext(ctx, &begun, `
 			WITH step AS (
 				UPDATE push_steps SET body = coalesce(body, $3), attempts = attempts + 1, sent_at = clock(),
 					first_sent_at = coalesce(first_sent_at, clock()), key_sent_at = coalesce(key_sent_at, clock()), wait_reason = ''
 				WHERE id = $1 AND lease = $2 AND state = 'sending' AND lease_until > clock()
 				RETURNING id, company_id, attempts, idempotency_key, body)
 			INSERT INTO push_attempts (company_id, step_id, number, idempotency_key, path, request)
-			SELECT company_id, id, attempts, idempotency_key, $4, body FROM step RETURNING id`, c.ID, c.Lease, body, path)
+			SELECT company_id, id, attempts, idempotency_key, $4, body FROM step
+			RETURNING id, `+expensesOfStep+` AS expenses`, c.ID, c.Lease, body, path)
 		if errors.Is(err, ErrNotFound) {
 			return ErrLeaseLost
 		}
 		if err != nil {
 			return fmt.Errorf("begin attempt: %w", err)
 		}
-		return tx.expensesChanged(ctx, c.ID)
+		attemptID = begun.ID
+		tx.changed(ExpenseChanged, begun.Expenses...)
+		return nil
 	})
 	return attemptID, err
 }

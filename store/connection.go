@@ -205,9 +205,11 @@ func (tx *Tx) holdOrRelease(ctx context.Context, connectionID int64) error {
 	return nil
 }
 
-// connectionProven notes that Codat has just reached the ledger through a connection.
+// connectionProven notes that Codat has just reached the ledger through a connection. A few seconds more or less do not matter:
+// who proves it would have to wait for all the others who do.
 func (tx *Tx) connectionProven(ctx context.Context, connectionID int64) error {
-	_, err := tx.ExecContext(ctx, `UPDATE connections SET proven_at = clock() WHERE id = $1`, connectionID)
+	_, err := tx.ExecContext(ctx, `UPDATE connections SET proven_at = clock()
+		WHERE id = $1 AND (proven_at IS NULL OR proven_at < clock() - interval '5 s')`, connectionID)
 	if err != nil {
 		return fmt.Errorf("note proven connection: %w", err)
 	}

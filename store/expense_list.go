@@ -43,7 +43,8 @@ type ExpenseItem struct {
 	SettledAt  *time.Time `db:"settled_at"`
 	NextTryAt  *time.Time `db:"next_try_at"`
 	WaitReason string     `db:"wait_reason"`
-	WaitsFor   string     `db:"waits_for"` // what must be in the ledger first: "account Travel"
+	WaitsFor   string     `db:"waits_for"`   // what must be in the ledger first: "account Travel"
+	WaitsState StepState  `db:"waits_state"` // how its step stands
 	Asking     bool       // a webhook told of a failure; the reason is being read
 	Unsent     bool       // nothing of its cost was sent yet: the push can be withdrawn
 	Paused     bool       // a person has paused sending, of all or of its company
@@ -60,8 +61,7 @@ const expenseItems = `
 		p.created_at AS pushed_at, coalesce(p.cause, '') AS cause, coalesce(p.subject, '') AS subject,
 		coalesce(s.state, '') AS step_state, coalesce(s.doubt, false) AS doubt, s.sent_at, s.settled_at, s.next_try_at,
 		coalesce(s.wait_reason, '') AS wait_reason,
-		coalesce((SELECT w.kind || ' ' || w.label FROM push_needs n JOIN push_steps w ON w.id = n.step_id
-			WHERE n.push_id = p.id AND p.state = 'open' AND w.kind <> 'directCost' AND w.state <> 'success' ORDER BY n.position LIMIT 1), '') AS waits_for,
+		coalesce(need.what, '') AS waits_for, coalesce(need.state, '') AS waits_state,
 		coalesce(s.state = 'pending' AND s.ask_at <= clock(), false) AS asking,
 		coalesce(p.state = 'open' AND s.state IN ('waiting', 'ready') AND s.first_sent_at IS NULL AND NOT s.resynced, false) AS unsent,
 		e.status = 'in_progress' AND EXISTS (SELECT 1 FROM send_pauses z WHERE z.by_person AND (z.company_id IS NULL OR z.company_id = e.company_id)) AS paused,
@@ -70,6 +70,9 @@ const expenseItems = `
 		JOIN companies co ON co.id = e.company_id
 		LEFT JOIN pushes p ON p.id = e.push_id
 		LEFT JOIN push_steps s ON s.id = p.cost_step_id
+		LEFT JOIN LATERAL (
+			SELECT w.kind || ' ' || w.label AS what, w.state FROM push_needs n JOIN push_steps w ON w.id = n.step_id
+			WHERE n.push_id = p.id AND p.state = 'open' AND w.kind <> 'directCost' AND w.state <> 'success' ORDER BY n.position LIMIT 1) need ON true
 		LEFT JOIN ` + accountingOf + ` cn ON true`
 
 // ExpenseFilter chooses expenses. Zero fields do not choose.

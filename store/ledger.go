@@ -175,6 +175,17 @@ func (s *Store) ExpenseAccounts(ctx context.Context, connectionID int64, limit i
 	return as, nil
 }
 
+// Suppliers returns the Active suppliers of a connection, for suggestions: by name, at most limit.
+func (s *Store) Suppliers(ctx context.Context, connectionID int64, limit int) ([]Supplier, error) {
+	var out []Supplier
+	err := s.db.SelectContext(ctx, &out, `SELECT codat_id, name, currency, status FROM suppliers
+		WHERE connection_id = $1 AND gone_at IS NULL AND status <> 'Archived' AND name <> '' ORDER BY lower(name), codat_id LIMIT $2`, connectionID, limit)
+	if err != nil {
+		return nil, fmt.Errorf("list suppliers: %w", err)
+	}
+	return out, nil
+}
+
 // SupplierMatches returns Codat's ids of the suppliers of a connection with that name or id, in whatever case.
 func (s *Store) SupplierMatches(ctx context.Context, connectionID int64, text string) ([]string, error) {
 	var ids []string
@@ -184,10 +195,23 @@ func (s *Store) SupplierMatches(ctx context.Context, connectionID int64, text st
 	return ids, nil
 }
 
+const taxRateColumns = `codat_id, name, code, coalesce(effective_rate::text, '') AS effective_rate, status`
+
+// TaxRates returns the Active tax rates of a connection, for suggestions: by name, at most limit.
+func (s *Store) TaxRates(ctx context.Context, connectionID int64, limit int) ([]TaxRate, error) {
+	var out []TaxRate
+	err := s.db.SelectContext(ctx, &out, `SELECT `+taxRateColumns+` FROM tax_rates
+		WHERE connection_id = $1 AND gone_at IS NULL AND status IN ('Active', '') ORDER BY lower(name), codat_id LIMIT $2`, connectionID, limit)
+	if err != nil {
+		return nil, fmt.Errorf("list tax rates: %w", err)
+	}
+	return out, nil
+}
+
 // TaxRatesMatching returns the tax rates of a connection with that name, code or Codat id, in whatever case.
 func (s *Store) TaxRatesMatching(ctx context.Context, connectionID int64, text string) ([]TaxRate, error) {
 	var out []TaxRate
-	err := s.db.SelectContext(ctx, &out, `SELECT codat_id, name, code, coalesce(effective_rate::text, '') AS effective_rate, status FROM tax_rates
+	err := s.db.SelectContext(ctx, &out, `SELECT `+taxRateColumns+` FROM tax_rates
 		WHERE connection_id = $1 AND gone_at IS NULL AND (lower(name) = lower($2) OR lower(code) = lower($2) OR codat_id = $2)
 		ORDER BY (status = 'Active') DESC, codat_id LIMIT 20`, connectionID, text)
 	if err != nil {

@@ -70,7 +70,7 @@ func (s *Store) CloseNotice(ctx context.Context, by User, id int64) (bool, error
 			a.SubjectKind, a.SubjectID = "expense", n.ExpenseID
 			tx.changed(ExpenseChanged, *n.ExpenseID)
 		}
-		tx.changed(NoticeChanged, id)
+		tx.changed(NoticeChanged, 0)
 		return tx.Record(ctx, a)
 	})
 	return closed, err

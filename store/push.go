@@ -21,19 +21,20 @@ const (
 
 // Push is our job to get one expense into the ledger, as pages show it.
 type Push struct {
-	ID         int64
-	ExpenseID  int64  `db:"expense_id"`
-	CostStepID int64  `db:"cost_step_id"`
-	FailedStep *int64 `db:"failed_step_id"` // the account or supplier that failed it
-	State      PushState
-	Cause      string
-	Subject    string
-	Snapshot   json.RawMessage
-	By         string     // the email of who pressed the button, "" when unknown
-	CreatedAt  time.Time  `db:"created_at"`
-	SettledAt  *time.Time `db:"settled_at"`
-	Platform   string
-	Steps      []Step `db:"-"`
+	ID          int64
+	ExpenseID   int64  `db:"expense_id"`
+	CostStepID  int64  `db:"cost_step_id"`
+	FailedStep  *int64 `db:"failed_step_id"` // the account or supplier that failed it
+	State       PushState
+	Cause       string
+	Subject     string
+	Snapshot    json.RawMessage
+	By          string     // the email of who pressed the button, "" when unknown
+	CreatedAt   time.Time  `db:"created_at"`
+	SettledAt   *time.Time `db:"settled_at"`
+	Platform    string
+	PlatformKey string `db:"platform_key"`
+	Steps       []Step `db:"-"`
 }
 
 // Snapshot is an expense as it was when its push was planned. Numbers are exact decimals.
@@ -285,7 +286,7 @@ func (s *Store) Pushes(ctx context.Context, expenseID int64) ([]Push, error) {
 	var ps []Push
 	err := s.db.SelectContext(ctx, &ps, `
 		SELECT p.id, p.expense_id, p.cost_step_id, p.failed_step_id, p.state, p.cause, p.subject, p.snapshot, coalesce(u.email, '') AS by,
-			p.created_at, p.settled_at, cn.platform_name AS platform
+			p.created_at, p.settled_at, cn.platform_name AS platform, cn.platform_key
 		FROM pushes p JOIN connections cn ON cn.id = p.connection_id LEFT JOIN users u ON u.id = p.created_by
 		WHERE p.expense_id = $1 ORDER BY p.id DESC`, expenseID)
 	if err != nil {

@@ -121,35 +121,45 @@ func (tx *Tx) accepted(ctx context.Context, c Claim, key string, o Outcome) erro
 	if err := tx.lockOperation(ctx, key); err != nil {
 		return err
 	}
-	var state StepState
-	err := tx.GetContext(ctx, &state, `
-		UPDATE push_steps SET operation_key = $2, wait_reason = '', lease = NULL, lease_until = NULL, doubt = false, sync_id = NULL, asked = 0,
-			state = CASE WHEN state IN ('success', 'failed', 'withdrawn') THEN state ELSE 'pending' END,
-			settled_at = CASE WHEN state IN ('success', 'failed', 'withdrawn') THEN settled_at END,
-			ask_at = clock() + CASE WHEN state IN ('success', 'failed', 'withdrawn') THEN interval '0' ELSE `+usualTime+` END
-		WHERE id = $1 AND operation_key IS NULL RETURNING state`, c.ID, key)
+	var now struct {
+		State, Was StepState
+		Told       bool // by a delivery that came first
+		Paused     bool // until a send has come through
+		Expenses   pq.Int64Array
+	}
+	err := tx.GetContext(ctx, &now, `
+		WITH was AS (SELECT id, state FROM push_steps WHERE id = $1 AND operation_key IS NULL FOR UPDATE)
+		UPDATE push_steps s SET operation_key = $2, wait_reason = '', lease = NULL, lease_until = NULL, doubt = false, sync_id = NULL, asked = 0,
+			state = CASE WHEN s.state IN ('success', 'failed', 'withdrawn') THEN s.state ELSE 'pending' END,
+			settled_at = CASE WHEN s.state IN ('success', 'failed', 'withdrawn') THEN s.settled_at END,
+			ask_at = clock() + CASE WHEN s.state IN ('success', 'failed', 'withdrawn') THEN interval '0' ELSE `+usualTime+` END
+		FROM was WHERE s.id = was.id
+		RETURNING s.state, was.state AS was, EXISTS (SELECT 1 FROM deliveries WHERE operation_key = $2 AND verdict = 'unmatched') AS told,
+			EXISTS (SELECT 1 FROM send_pauses WHERE NOT by_person AND until <= clock()) AS paused, `+expensesOfStep+` AS expenses`, c.ID, key)
 	if errors.Is(err, ErrNotFound) {
 		return tx.secondOperation(ctx, c.ID, key, o)
 	}
 	if err != nil {
 		return fmt.Errorf("keep operation key: %w", err)
 	}
-	if err := tx.sentAgain(ctx, c.CompanyID); err != nil {
-		return err
+	if now.Paused {
+		if err := tx.sentAgain(ctx, c.CompanyID); err != nil {
+			return err
+		}
 	}
-	if state == StepPending {
+	if now.State == StepPending && now.Was == StepNeedsChecking {
 		if err := tx.reopenPush(ctx, c.ID); err != nil {
 			return err
 		}
 	}
-	if err := tx.wakeDeliveries(ctx, key); err != nil {
-		return err
+	if now.Told {
+		if err := tx.wakeDeliveries(ctx, key); err != nil {
+			return err
+		}
 	}
-	changed, err := tx.FinishStep(ctx, c.ID, o)
-	if err != nil || changed {
-		return err
-	}
-	return tx.expensesChanged(ctx, c.ID)
+	tx.changed(ExpenseChanged, now.Expenses...)
+	_, err = tx.FinishStep(ctx, c.ID, o)
+	return err
 }
 
 // secondOperation does nothing about a key that is the step's already, for Codat replays its replies. Another one means that
@@ -266,6 +276,9 @@ func (o Outcome) rank() int {
 // An account or supplier is not done before its record's id is known, for others wait to use it: a Success without one has
 // its operation read.
 func (tx *Tx) FinishStep(ctx context.Context, stepID int64, o Outcome) (bool, error) {
+	if o.rank() == 0 {
+		return false, nil
+	}
 	var s struct {
 		settledStep
 		RecordID *string `db:"record_id"`
@@ -371,7 +384,6 @@ func (tx *Tx) settlePush(ctx context.Context, s settledStep, f Failure) error {
 		return fmt.Errorf("settle push: %w", err)
 	}
 	tx.changed(ExpenseChanged, ids...)
-	tx.changed(WorkChanged, 0)
 	return nil
 }
 
@@ -492,12 +504,14 @@ func (tx *Tx) lateSuccess(ctx context.Context, s settledStep, o Outcome) error {
 	return nil
 }
 
+// expensesOfStep are the expenses whose open pushes need step $1.
+const expensesOfStep = `ARRAY(SELECT p.expense_id FROM push_needs n JOIN pushes p ON p.id = n.push_id
+	WHERE n.step_id = $1 AND p.state IN ('open', 'needs_checking'))`
+
 // expensesChanged says that the expenses whose open pushes need a step look different now.
 func (tx *Tx) expensesChanged(ctx context.Context, stepID int64) error {
 	var ids []int64
-	err := tx.SelectContext(ctx, &ids, `SELECT p.expense_id FROM push_needs n JOIN pushes p ON p.id = n.push_id
-		WHERE n.step_id = $1 AND p.state IN ('open', 'needs_checking')`, stepID)
-	if err != nil {
+	if err := tx.SelectContext(ctx, &ids, `SELECT unnest(`+expensesOfStep+`)`, stepID); err != nil {
 		return fmt.Errorf("find expenses of step: %w", err)
 	}
 	tx.changed(ExpenseChanged, ids...)

@@ -14,8 +14,11 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/url"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -36,12 +39,17 @@ type Store struct {
 // used when the server offers it.
 func Open(ctx context.Context, dsn string) (*Store, error) {
 	dsn = withSSLMode(dsn)
-	db, err := sqlx.ConnectContext(ctx, "postgres", dsn)
+	c, err := pq.NewConnector(dsn)
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
+	db := sqlx.NewDb(sql.OpenDB(connector{c}), "postgres")
+	if err := db.PingContext(ctx); err != nil {
+		db.Close()
+		return nil, fmt.Errorf("open database: %w", err)
+	}
 	db.SetMaxOpenConns(24)
-	db.SetMaxIdleConns(12)
+	db.SetMaxIdleConns(24) // each keeps its statements
 	db.SetConnMaxIdleTime(5 * time.Minute)
 	return &Store{db: db, dsn: dsn}, nil
 }
@@ -92,7 +100,15 @@ func Unavailable(err error) bool {
 		return false
 	}
 	var op interface{ Timeout() bool } // net.Error, context.DeadlineExceeded
-	return errors.As(err, &op) || errors.Is(err, sql.ErrConnDone) || errors.Is(err, driver.ErrBadConn)
+	if errors.As(err, &op) {
+		return true
+	}
+	for _, gone := range []error{sql.ErrConnDone, driver.ErrBadConn, io.EOF, io.ErrUnexpectedEOF, syscall.ECONNRESET, syscall.EPIPE, net.ErrClosed} {
+		if errors.Is(err, gone) {
+			return true
+		}
+	}
+	return strings.HasSuffix(err.Error(), "sql: database is closed") // database/sql does not export it
 }
 
 // Tx is one transaction. Its methods are the writes that must happen together with others.

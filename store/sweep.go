@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -338,15 +339,22 @@ func (s *Store) SawForeign(ctx context.Context, companyID int64, ops []ForeignOp
 	if err != nil {
 		return fmt.Errorf("keep foreign operations: %w", err)
 	}
-	_, err = s.db.ExecContext(ctx, `
-		INSERT INTO foreign_operations (company_id, operation_key, connection, data_type, status, record_id, requested_at)
-		SELECT $1::bigint, r.* FROM jsonb_to_recordset($2) AS r (operation_key text, connection text, data_type text, status text, record_id text, requested_at timestamptz)
-		WHERE NOT EXISTS (SELECT 1 FROM push_steps s WHERE s.operation_key = r.operation_key)
-		ON CONFLICT (operation_key) DO UPDATE SET status = excluded.status, record_id = excluded.record_id`, companyID, string(j))
-	if err != nil {
-		return fmt.Errorf("keep foreign operations: %w", err)
-	}
-	return nil
+	return s.InTx(ctx, func(tx *Tx) error {
+		var fresh []bool
+		err := tx.SelectContext(ctx, &fresh, `
+			INSERT INTO foreign_operations (company_id, operation_key, connection, data_type, status, record_id, requested_at)
+			SELECT $1::bigint, r.* FROM jsonb_to_recordset($2) AS r (operation_key text, connection text, data_type text, status text, record_id text, requested_at timestamptz)
+			WHERE NOT EXISTS (SELECT 1 FROM push_steps s WHERE s.operation_key = r.operation_key)
+			ON CONFLICT (operation_key) DO UPDATE SET status = excluded.status, record_id = excluded.record_id
+			RETURNING xmax = 0`, companyID, string(j))
+		if err != nil {
+			return fmt.Errorf("keep foreign operations: %w", err)
+		}
+		if slices.Contains(fresh, true) {
+			tx.changed(NoticeChanged, 0)
+		}
+		return nil
+	})
 }
 
 // ForeignOperations returns what was seen of a company (0 = of all) and not dismissed, but for what turned out to be ours.
@@ -362,13 +370,38 @@ func (s *Store) ForeignOperations(ctx context.Context, companyID int64) ([]Forei
 	return ops, nil
 }
 
-// DismissForeign says that a person has looked at the foreign operations of a company.
-func (s *Store) DismissForeign(ctx context.Context, by User, companyID int64) error {
+// ForeignCount is how many foreign operations of a company nobody has looked at.
+type ForeignCount struct {
+	CompanyID int64 `db:"company_id"`
+	Company   string
+	Count     int
+}
+
+// ForeignCounts counts what ForeignOperations returns, for each company that has any, or for one (0 = all).
+func (s *Store) ForeignCounts(ctx context.Context, companyID int64) ([]ForeignCount, error) {
+	var cs []ForeignCount
+	err := s.db.SelectContext(ctx, &cs, `
+		SELECT f.company_id, co.name AS company, count(*) FROM foreign_operations f JOIN companies co ON co.id = f.company_id
+		WHERE ($1 = 0 OR f.company_id = $1) AND f.dismissed_at IS NULL AND NOT EXISTS (SELECT 1 FROM push_steps s WHERE s.operation_key = f.operation_key)
+		GROUP BY f.company_id, co.name ORDER BY lower(co.name), f.company_id`, companyID)
+	if err != nil {
+		return nil, fmt.Errorf("count foreign operations: %w", err)
+	}
+	return cs, nil
+}
+
+// DismissForeign says that a person has looked at the foreign operations of a company that were seen until then.
+func (s *Store) DismissForeign(ctx context.Context, by User, companyID int64, until time.Time) error {
 	return s.InTx(ctx, func(tx *Tx) error {
-		_, err := tx.ExecContext(ctx, `UPDATE foreign_operations SET dismissed_at = clock(), dismissed_by = $2 WHERE company_id = $1 AND dismissed_at IS NULL`, companyID, by.ID)
+		res, err := tx.ExecContext(ctx, `UPDATE foreign_operations SET dismissed_at = clock(), dismissed_by = $2
+			WHERE company_id = $1 AND dismissed_at IS NULL AND seen_at <= $3`, companyID, by.ID, until)
 		if err != nil {
 			return fmt.Errorf("dismiss foreign operations: %w", err)
 		}
+		if n, err := res.RowsAffected(); err != nil || n == 0 {
+			return err
+		}
+		tx.changed(NoticeChanged, 0)
 		return tx.Record(ctx, Activity{CompanyID: &companyID, UserID: &by.ID, Actor: by.Email, Verb: "looked at the writes of others", SubjectKind: "company", SubjectID: &companyID})
 	})
 }

@@ -48,3 +48,19 @@ func input(kind, suggestions string) templ.Attributes {
 	}
 	return as
 }
+
+// formTitle heads the form.
+func formTitle(p ExpenseForm) string {
+	if p.ID == 0 {
+		return "New expense"
+	}
+	return "Edit"
+}
+
+// formPath is where the form is sent, and where who changes their mind goes.
+func formPath(p ExpenseForm) string {
+	if p.ID == 0 {
+		return "/expenses"
+	}
+	return expensePath(p.ID)
+}

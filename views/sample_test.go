@@ -82,10 +82,14 @@ func sampleExpenses() ExpensesPage {
 		}
 		p.Show += digits(r.ID)
 	}
-	p.Flashes = []string{"3 expenses are on their way; 1 waits for its connection."}
+	p.Flashes = []Flash{
+		{Sentence: "3 expenses are on their way; 1 waits for its connection."},
+		{"EXP-2036 is on its way. 2 other expenses failed for the same reason.", Others{[]int64{2037, 2038}, "Retry the other 2"}},
+	}
 	p.Notices = []Notice{
-		{false, "on_hold", "Adatum Builders’ Sage 50 connection has been down since 09:12. 17 expenses, GBP 8,402.10, wait for it.", Link{"Send the reconnect link", "/companies/9"}},
-		{true, "failed", "EXP-1990 may be booked twice in Xero: records 4f1a and 77c0.", Link{"Look at EXP-1990", "/expenses/1990"}},
+		{false, "on_hold", "Adatum Builders’ Sage 50 connection has been down since 09:12. 17 expenses, GBP 8,402.10, wait for it.", Link{"Send the reconnect link", "/companies/9"}, Act{}},
+		{true, "failed", "EXP-1990 may be booked twice in Xero: records 4f1a and 77c0.", Link{"Look at EXP-1990", "/expenses/1990"}, Act{"It is put right", "/notices/3/close"}},
+		{false, "on_hold", "anna@example.com paused sending at 14:05. Nothing is sent until somebody resumes it.", Link{}, Act{"Resume", "/sending/resume"}},
 	}
 	return p
 }
@@ -128,7 +132,8 @@ func empties() map[string]ExpensesPage {
 func sampleExpense() ExpensePage {
 	return ExpensePage{
 		Frame: sampleFrame("EXP-2040", "/expenses", "expenses"), ID: 2040, Reference: "EXP-2040", Badge: badges[store.Failed],
-		Amount: "GBP 54.00", Action: "Retry", Previous: "/expenses/2041", Next: "/expenses/2036",
+		Amount: "GBP 54.00", Action: "Retry", Edit: true, Previous: "/expenses/2041", Next: "/expenses/2036",
+		Others: Others{[]int64{2037, 2038}, "Retry the other 2"}, Creates: []Want{{"Account", "Travel"}, {"Supplier", hostile}}, Ledger: "Xero",
 		Why: &Explanation{
 			Title: "Why it failed", Cause: "Xero has no tax rate “INPUT9”.",
 			Do:  "Choose another tax rate for the line “Taxi to Heathrow”, then press Retry.",
@@ -136,9 +141,9 @@ func sampleExpense() ExpensePage {
 			Raw: "TaxRateRef.Id must match the ID of an existing tax rate. Value: INPUT9\noperation 3f6d2b0e-5a55-4a0c-8a3e-2f6f3f6a9d41\ncorrelation 131f0225-5467-421a-b179-4531d6b4a942\n" + hostile,
 		},
 		Steps: []StepBox{
-			{"Account", "Travel", badges[store.Complete], "23 s"},
-			{"Supplier", "Addison Lee", Badge{Word: "was there already"}, ""},
-			{"Expense", "EXP-2040", Badge{store.Failed, "Push failed", ""}, "28 s"},
+			{"Account", "Travel", Badge{store.Complete, "Push complete", ""}, "7d0d2b0e-5a55-4a0c-8a3e-2f6f3f6a9d40", []string{"sent 14:02:11", "ended 14:02:34 · took 23 s"}},
+			{"Supplier", "Addison Lee", Badge{store.InProgress, "Push in progress", "Codat has accepted it"}, "8e0d2b0e-5a55-4a0c-8a3e-2f6f3f6a9d40", []string{"sent 14:02:12"}},
+			{"Expense", "EXP-2040", Badge{store.Failed, "Push failed", ""}, "3f6d2b0e-5a55-4a0c-8a3e-2f6f3f6a9d41", []string{"sent 14:02:34", "again 14:02:39", "ended 14:03:02 · took 28 s"}},
 		},
 		Story: []StoryLine{
 			{"09:12:40", "11 Jan 2026", "2026-01-11T09:12:40Z", "i-user", "Entered by anna@example.com", Link{}},
@@ -177,6 +182,7 @@ func sampleExpense() ExpensePage {
 func samplePlainExpense() ExpensePage {
 	p := sampleExpense()
 	p.Badge, p.Action, p.Why, p.Pushes, p.Reference = badges[store.InProgress], "", nil, nil, long[:60]
+	p.Creates, p.Withdraw, p.Delete = nil, true, true
 	p.Steps[2].Badge = badges[store.InProgress]
 	p.Lines[0].Description, p.Note, p.Amount = longText, longText, "GBP 99,999,999,999.99"
 	p.Lines[0].Net = "99,999,999,999.99"
@@ -203,6 +209,25 @@ func sampleFormRefused() ExpenseForm {
 		"lines.2.net": `"12,3x" is not an amount: write it as 12.30.`,
 	}
 	return p
+}
+
+func sampleEdit() ExpenseForm {
+	p := sampleForm()
+	p.Title, p.ID, p.Was, p.Company, p.Seen, p.Then, p.Companies = "Edit EXP-2042", 2042, "EXP-2042", hostile, "abc", "retry", nil
+	return p
+}
+
+func sampleCheck() CheckPage {
+	return CheckPage{
+		Frame: sampleFrame("Check EXP-2034", "/expenses", "expenses"), ID: 2034, Reference: "EXP-2034", Badge: badges[store.NeedsChecking], Open: true,
+		Ledger: "QuickBooks Online", Cause: "QuickBooks Online did not answer Codat in time, so this expense may or may not be there.", Search: "EXP-2034",
+		Hint: "FreeAgent does not keep our reference: go by amount, date and supplier.",
+		Sent: []Fact{{"Reference", "EXP-2034", ""}, {"Amount", "USD 71.90", ""}, {"Date", "11 Jan 2026", ""}, {"Supplier", hostile, ""},
+			{"Paid from", "Business card", ""}, {"Books of", long, ""}},
+		Known: []Fact{{"Pushed by", "anna@example.com", ""}, {"First sent", "14:02:34", ""}, {"Codat’s operation", "3f6d2b0e-5a55-4a0c-8a3e-2f6f3f6a9d41", ""}},
+		Body:  "{\n  \"reference\": \"EXP-2034\"\n}", Looked: "I looked in QuickBooks Online for EXP-2034, USD 71.90 on 11 Jan 2026, and it is not there.",
+		Asks: "Codat is asked once more how the operation ended. Now and then a late answer comes.",
+	}
 }
 
 func sampleConnections() []ConnectionRow {
@@ -246,6 +271,10 @@ func sampleCompany() CompanyPage {
 		LinkURL: "https://link.codat.io/company/8a210b68-6988-11ed-a1eb-0242ac120002", Connections: sampleConnections()[:1],
 		Counts: sampleTabs()[1:], Banks: []Option{{"", "None: an expense must say it", true}, {"b1", "Business card", false}},
 		Read: "Read 12 Jan, 08:55", Trouble: "Codat could not reach Sage 50: the connector is offline.",
+		Foreign: []Foreign{
+			{"12 Jan 2026, 03:00:12", "Direct cost", "Success", "77c0", "5b6d2b0e-5a55-4a0c-8a3e-2f6f3f6a9d41"},
+			{"11 Jan 2026, 03:00:10", hostile, "Failed", "", long},
+		}, ForeignSeen: "2026-01-12T03:10:00Z",
 	}
 }
 
@@ -282,13 +311,21 @@ func samples() map[string]templ.Component {
 	checked.Badge, checked.Action, checked.Pushes = badges[store.NeedsChecking], "", nil
 	checked.Why = &Explanation{Title: "What needs checking", Cause: "Codat gave up waiting for Xero; the expense may be in the ledger.", Do: "Look in Xero for EXP-2040, GBP 54.00, 12 Jan 2026.", Who: "Anyone with access to Xero"}
 	bareCompany := CompanyPage{Frame: sampleFrame(hostile, "/companies", "connections"), ID: 10, Name: hostile, LinkURL: "javascript:alert(1)", Read: "Not read yet"}
+	checkRefused, checkDecided := sampleCheck(), sampleCheck()
+	checkRefused.Record, checkRefused.Problems = hostile, map[string]string{"record": "That record is EXP-2033 already.", "looked": "Look there first, then tick the box."}
+	checkDecided.Open, checkDecided.Badge = false, badges[store.Complete]
+	inFlight := sampleEdit()
+	inFlight.Then, inFlight.Told = "", "This push keeps what it was sent with; the next one takes your change."
+	inFlight.Problems = map[string]string{"": "ben@example.com changed this expense meanwhile. Compare yours with it; saving again puts yours in its place."}
 	pages := map[string]templ.Component{
+		"check": Check(sampleCheck()), "check-refused": Check(checkRefused), "check-decided": Check(checkDecided),
+		"edit": ExpenseNew(sampleEdit()), "edit-in-flight": ExpenseNew(inFlight),
 		"expenses": Expenses(sampleExpenses()), "expenses-filtered": Expenses(filtered), "expenses-viewer": Expenses(viewer),
 		"expense": Expense(sampleExpense()), "expense-plain": Expense(samplePlainExpense()), "expense-check": Expense(checked),
 		"new": ExpenseNew(sampleForm()), "new-empty": ExpenseNew(one), "new-refused": ExpenseNew(sampleFormRefused()),
 		"companies": Companies(sampleCompanies()), "companies-empty": Companies(CompaniesPage{Frame: sampleFrame("Companies", "/companies", "connections")}),
 		"company": Company(sampleCompany()), "company-bare": Company(bareCompany),
-		"connections":       Connections(ConnectionsPage{sampleFrame("Connections", "/connections", "connections"), sampleConnections()}),
+		"connections":       Connections(ConnectionsPage{Frame: sampleFrame("Connections", "/connections", "connections"), Connections: sampleConnections()}),
 		"connections-empty": Connections(ConnectionsPage{Frame: sampleFrame("Connections", "/connections", "connections")}),
 		"deliveries":        Deliveries(sampleDeliveries()), "deliveries-empty": Deliveries(DeliveriesPage{Frame: sampleFrame("Deliveries", "/deliveries", "")}),
 		"delivery": Delivery(sampleDelivery()),

@@ -17,23 +17,39 @@ type Frame struct {
 	Show    string   // the ids of the rows it shows, comma separated, for the stream
 	Failed  int      // failed or needing checking: the rail's count beside Expenses
 	Down    int      // connections that are not Linked: the rail's count beside Connections
-	Flashes []string // sentences told once, above the page
+	Flashes []Flash  // told once, above the page
 	Notices []Notice // what needs a person, above the page
+}
+
+// Flash is what was just done, and what might be done next.
+type Flash struct {
+	Sentence string
+	Others   Others
+}
+
+// Others are expenses that failed for the same reason as one, to be retried together. Without ids there are none.
+type Others struct {
+	IDs    []int64
+	Button string // "Retry the other 199"
 }
 
 // Rights are what the signed-in person may do; what they may not is not offered.
 type Rights struct {
-	Enter bool // new expenses, push, retry, reading a company's books again
-	Admin bool // deliveries, default bank
+	Enter bool // new expenses, push, retry and all about one expense, pausing a company, reading its books again
+	Admin bool // deliveries, default bank, pausing everything
 }
 
-// Notice is a sentence about what needs a person, with the link that mends it.
+// Notice is a sentence about what needs a person, with the link or the button that mends it.
 type Notice struct {
 	Bad      bool // red; else violet (waiting)
 	Icon     string
 	Sentence string
 	Link     Link
+	Act      Act
 }
+
+// Act is a button and where it posts to. An empty Path is no button.
+type Act struct{ Text, Path string }
 
 // Link is a text that leads somewhere. An empty Href is no link.
 type Link struct{ Text, Href string }
@@ -103,9 +119,15 @@ type ExpensePage struct {
 	Reference string
 	Badge     Badge
 	Amount    string
-	Action    string       // Push, Retry or ""
+	Action    string       // Push, Retry, Check or ""
 	Why       *Explanation // of the newest push, when it failed or needs checking
+	Others    Others       // expenses that failed with it
+	Creates   []Want       // what a push makes in the ledger first
+	Ledger    string       // whose ledger: "Xero"
 	Steps     []StepBox    // of the newest push: its way to the ledger
+	Withdraw  bool         // nothing of it was sent yet: it can be withdrawn
+	Edit      bool         // it can be changed
+	Delete    bool         // it was never pushed
 	Story     []StoryLine  // oldest first
 	Facts     []Fact       // date, supplier, company, connection, paid from, entered by
 	Lines     []LineItem
@@ -114,6 +136,32 @@ type ExpensePage struct {
 	Pushes    []PushItem // newest first, with attempts and raw replies
 	Previous  string
 	Next      string
+}
+
+// Want is an account or supplier that is not in the ledger yet.
+type Want struct {
+	Kind string // "Account", "Supplier"
+	Text string
+}
+
+// CheckPage is where a person settles a push of which nobody knows whether it reached the ledger.
+type CheckPage struct {
+	Frame
+	ID        int64
+	Reference string
+	Badge     Badge
+	Open      bool   // it needs checking still; else somebody, or late news, was quicker
+	Ledger    string // where to look: "Xero"
+	Cause     string // what happened
+	Search    string // what to type into the ledger's search
+	Hint      string // what is special about looking there, "" for nothing
+	Sent      []Fact // the expense as it was sent
+	Known     []Fact // what is known of the push
+	Body      string // what was sent, word for word
+	Looked    string // what a person confirms: "I looked in Xero for …, and it is not there."
+	Record    string // as typed
+	Asks      string // what asking again does, a sentence
+	Problems  map[string]string
 }
 
 // Explanation is a failure in a finance person's words.
@@ -131,7 +179,8 @@ type StepBox struct {
 	Kind  string // "Account", "Supplier", "Expense"
 	Label string
 	Badge Badge
-	Time  string // "28 s"
+	Key   string   // Codat's key of its operation, "" before there is one
+	Times []string // "sent 14:02:11", "took 28 s"
 }
 
 // StoryLine is one thing that happened to an expense.
@@ -200,6 +249,18 @@ type CompanyPage struct {
 	Banks       []Option // the default bank account; the first option is "None: an expense must say it"
 	Read        string
 	Trouble     string
+	Paused      bool      // by a person, this company alone
+	Foreign     []Foreign // writes in its history that nobody here sent, newest first
+	ForeignSeen string    // until when they were seen, for the form that says that somebody has looked
+}
+
+// Foreign is a write in a company's history that nobody here sent.
+type Foreign struct {
+	Time   string
+	Kind   string // "direct cost"
+	Status string // as Codat says it
+	Record string
+	Key    string
 }
 
 // ConnectionRow is one connection, the same for everybody; the row of the page and of the live stream.
@@ -225,6 +286,7 @@ type ConnectionRow struct {
 type ConnectionsPage struct {
 	Frame
 	Connections []ConnectionRow
+	Paused      bool // by a person, all of sending
 }
 
 // LoginPage is the sign-in form.
@@ -241,9 +303,15 @@ type AccountPage struct {
 	Problem string
 }
 
-// ExpenseForm is the form for a new expense, as filled in so far.
+// ExpenseForm is the form for a new expense, or for one that is being changed, as filled in so far.
 type ExpenseForm struct {
 	Frame
+	ID         int64  // of the expense that is changed, 0 for a new one
+	Was        string // its reference before
+	Company    string // its company, which stays
+	Seen       string // which version of it the form began with
+	Told       string // what a change means for a push that is under way, "" when there is none
+	Then       string // what can be done at once after saving, "retry" or ""
 	Companies  []Option
 	Reference  string
 	Date       string

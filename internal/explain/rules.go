@@ -82,7 +82,7 @@ var rules = []rule{
 		cause: CauseNotInLedger,
 		text:  "A person looked in {platform} and did not find {record} there.",
 		short: "Not found in {platform} by a person",
-		do:    "It was pushed again. Nothing more to do.",
+		do:    "Retry pushes it again.",
 		who:   anyone, link: LinkExpense,
 	},
 	{

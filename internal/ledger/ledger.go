@@ -10,7 +10,9 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -71,7 +73,7 @@ func (r *Reader) Run(ctx context.Context) error {
 				return nil
 			case <-time.After(settle):
 			}
-			r.readAsked(ctx)
+			r.ReadAsked(ctx)
 		}
 	}
 }
@@ -82,12 +84,13 @@ func (r *Reader) readAll(ctx context.Context) {
 	}
 }
 
-func (r *Reader) readAsked(ctx context.Context) {
+// ReadAsked reads the companies that somebody asked for.
+func (r *Reader) ReadAsked(ctx context.Context) {
 	r.mu.Lock()
 	asked := r.asked
 	r.asked = nil
 	r.mu.Unlock()
-	for id := range asked {
+	for _, id := range slices.Sorted(maps.Keys(asked)) {
 		if err := r.readOne(ctx, id); err != nil && ctx.Err() == nil {
 			r.Log.Error("read company", "company", id, "error", err)
 		}
@@ -169,23 +172,17 @@ func (r *Reader) save(ctx context.Context, c codat.Company, asked time.Time) (co
 	return company, err
 }
 
-// inTurn reads one company when no other process reads about it.
+// inTurn reads one company, or asks for it again when another process reads about it just now.
 func (r *Reader) inTurn(ctx context.Context, c store.Company) error {
-	for {
-		free, err := r.Store.BeginReading(ctx, c.ID)
-		if err != nil {
-			return err
-		}
-		if free {
-			break
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(settle):
-		}
+	free, err := r.Store.BeginReading(ctx, c.ID)
+	if err != nil {
+		return err
 	}
-	err := r.readCompany(ctx, c)
+	if !free {
+		r.Ask(c.CodatID)
+		return nil
+	}
+	err = r.readCompany(ctx, c)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
 	return errors.Join(err, r.Store.EndReading(ctx, c.ID))

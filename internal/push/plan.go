@@ -61,6 +61,11 @@ func Forecast(platformName, platformKey string, wants store.Wants) (words string
 	return fmt.Sprintf("will create %s in %s", strings.Join(makes, " and "), platformName), true
 }
 
+// Creates returns the accounts and suppliers that a push of an expense would make first, in the order in which it would.
+func Creates(platformName, platformKey string, wants store.Wants) []store.Want {
+	return foresee(platformName, platformKey, wants).makes
+}
+
 func plan(p store.Pushable, button Button) store.PlannedPush {
 	planned := store.PlannedPush{ExpenseID: p.ID, CompanyID: p.CompanyID, ConnectionID: *p.ConnectionID, Held: !p.Linked(), Verb: "pushed"}
 	if button == Retry {

@@ -30,3 +30,6 @@ func platformOf(key string) platform {
 	}
 	return platform{category: "Expense", codeDigits: 10, nameLimit: 100, typed: true}
 }
+
+// KeepsReference reports whether an accounting package keeps the reference of a cost, so that it can be found by it.
+func KeepsReference(platformKey string) bool { return !platformOf(platformKey).dropsReference }

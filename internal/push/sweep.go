@@ -51,7 +51,7 @@ func (s *Sweeper) Run(ctx context.Context) error {
 		s.Log.Error("find causes anew", "error", err)
 	}
 	for ctx.Err() == nil {
-		if err := s.SweepDue(ctx); err != nil && ctx.Err() == nil {
+		if err := s.SweepDue(ctx, companiesAtOnce); err != nil && ctx.Err() == nil {
 			s.Log.Error("sweep", "error", err)
 		}
 		idle, err := s.Store.NextAsk(ctx, longestIdle)
@@ -69,8 +69,8 @@ func (s *Sweeper) Run(ctx context.Context) error {
 	return nil
 }
 
-// SweepDue asks about everything that is due now, a few companies at once.
-func (s *Sweeper) SweepDue(ctx context.Context) error {
+// SweepDue asks about everything that is due now, that many companies at once.
+func (s *Sweeper) SweepDue(ctx context.Context, atOnce int) error {
 	if err := s.Store.LookForSpent(ctx); err != nil {
 		return err
 	}
@@ -83,7 +83,7 @@ func (s *Sweeper) SweepDue(ctx context.Context) error {
 		}
 	}
 	var wg sync.WaitGroup
-	errs := make([]error, companiesAtOnce)
+	errs := make([]error, atOnce)
 	for i := range errs {
 		wg.Go(func() {
 			for ctx.Err() == nil && errs[i] == nil {

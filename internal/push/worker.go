@@ -52,16 +52,17 @@ func (w *Worker) Run(ctx context.Context) error {
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
 	for ctx.Err() == nil {
-		claimed := w.claim(ctx, w.InFlight-len(slots))
-		for _, c := range claimed {
+		for _, c := range w.claim(ctx, w.InFlight-len(slots)) {
 			slots <- struct{}{}
 			sends.Go(func() {
-				defer func() { <-slots; w.Wake() }()
+				defer func() {
+					<-slots
+					if w.InFlight-len(slots) >= w.InFlight/4 {
+						w.Wake()
+					}
+				}()
 				w.send(sending, c)
 			})
-		}
-		if len(claimed) > 0 && len(slots) < w.InFlight {
-			continue
 		}
 		select {
 		case <-ctx.Done():
@@ -73,6 +74,15 @@ func (w *Worker) Run(ctx context.Context) error {
 	defer timer.Stop()
 	sends.Wait()
 	return nil
+}
+
+// SendNext sends one step that is due, and reports whether there was one.
+func (w *Worker) SendNext(ctx context.Context) bool {
+	claimed := w.claim(ctx, 1)
+	for _, c := range claimed {
+		w.send(ctx, c)
+	}
+	return len(claimed) > 0
 }
 
 func (w *Worker) claim(ctx context.Context, free int) []store.Claim {

@@ -1,0 +1,209 @@
+package handlers
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/govalues/decimal"
+
+	"tallylight/internal/push"
+	"tallylight/store"
+	"tallylight/views"
+	"tallylight/web"
+)
+
+// locked is why an expense cannot be changed, "" when it can.
+func locked(e store.Expense) string {
+	switch e.Status {
+	case store.Complete:
+		return e.Reference + " is in the ledger. Change it there: what is here stays as it was booked."
+	case store.NeedsChecking:
+		return e.Reference + " may be in the ledger. Say first whether it is there; then it can be changed."
+	}
+	return ""
+}
+
+// underWayTold is what a change means for a push that is on its way.
+const underWayTold = "This push keeps what it was sent with; the next one takes your change."
+
+// expenseEdit is the form for an expense that is not in the ledger.
+func (h *Handlers) expenseEdit(w http.ResponseWriter, r *http.Request, who store.User) error {
+	id, err := pathID(r)
+	if err != nil {
+		return err
+	}
+	e, err := h.Store.Expense(r.Context(), id)
+	if err != nil {
+		return err
+	}
+	if why := locked(e); why != "" {
+		return web.Conflict(why)
+	}
+	return h.editPage(w, r, who, http.StatusOK, typed(e), e, nil)
+}
+
+// expenseChange changes an expense, or shows the form again with all that was typed and what is wrong with it.
+func (h *Handlers) expenseChange(w http.ResponseWriter, r *http.Request, who store.User) error {
+	ctx := r.Context()
+	id, err := pathID(r)
+	if err != nil {
+		return err
+	}
+	if err := r.ParseForm(); err != nil {
+		return badForm(err)
+	}
+	e, err := h.Store.Expense(ctx, id)
+	if err != nil {
+		return err
+	}
+	if why := locked(e); why != "" {
+		return web.Conflict(why)
+	}
+	company, err := h.Store.Company(ctx, e.CompanyID)
+	if err != nil {
+		return err
+	}
+	f := entered{r.PostForm}
+	f.Set("company", strconv.FormatInt(e.CompanyID, 10)) // it stays
+	if f.Has("more") {
+		return h.editPage(w, r, who, http.StatusOK, f, e, nil)
+	}
+	_, changed, problems := f.expense([]store.Company{company})
+	if len(problems) == 0 && f.Has("seen") && f.Get("seen") != version(e) {
+		problems[""], err = h.changedMeanwhile(ctx, id)
+		if err != nil {
+			return err
+		}
+	}
+	if len(problems) > 0 {
+		return h.editPage(w, r, who, http.StatusUnprocessableEntity, f, e, problems)
+	}
+	err = h.Store.UpdateExpense(ctx, who, id, changed)
+	if _, taken := errors.AsType[*store.ReferenceTakenError](err); taken {
+		return h.editPage(w, r, who, http.StatusUnprocessableEntity, f, e, referenceTaken(company, changed))
+	}
+	if errors.Is(err, store.ErrLocked) {
+		return web.Conflict(e.Reference + " has just reached the ledger, or may have. Nothing was changed.")
+	}
+	if err != nil {
+		return err
+	}
+	said := strings.TrimSpace(changed.Reference) + " is changed."
+	switch {
+	case e.Status == store.InProgress || e.Status == store.OnHold:
+		return h.done(w, r, expenseURL(id), said+" "+underWayTold)
+	case f.Get("then") == "retry":
+		pressed, err := push.Press(ctx, h.Store, who, push.Retry, []int64{id})
+		if err != nil {
+			return err
+		}
+		return h.pressed(w, r, expenseURL(id), said, pressed)
+	}
+	return h.done(w, r, expenseURL(id), said)
+}
+
+func referenceTaken(c store.Company, e store.NewExpense) map[string]string {
+	return map[string]string{"reference": fmt.Sprintf("%s has an expense with the reference %s already. Choose another one.",
+		c.Name, strings.TrimSpace(e.Reference))}
+}
+
+// changedMeanwhile is what is said to the second of two people who change one expense.
+func (h *Handlers) changedMeanwhile(ctx context.Context, id int64) (string, error) {
+	activities, err := h.Store.ActivityOf(ctx, "expense", id)
+	if err != nil {
+		return "", err
+	}
+	who := "Somebody"
+	for _, a := range activities {
+		if a.Verb == "changed" {
+			who = a.Actor
+		}
+	}
+	return who + " changed this expense meanwhile. Compare yours with it; saving again puts yours in its place.", nil
+}
+
+// version tells one state of what was entered from another.
+func version(e store.Expense) string {
+	text, err := json.Marshal(typed(e).Values)
+	if err != nil { // a map of strings
+		panic(fmt.Sprintf("marshal what was entered: %v", err))
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:12])
+}
+
+// typed is an expense as it would be typed into the form.
+func typed(e store.Expense) entered {
+	amount := func(d decimal.Decimal) string {
+		scale := max(store.Digits(e.Currency), d.MinScale())
+		return d.Trim(scale).Pad(scale).String()
+	}
+	f := entered{url.Values{
+		"company": {strconv.FormatInt(e.CompanyID, 10)}, "reference": {e.Reference}, "date": {dateOrNone(e.IssueDate)}, "supplier": {e.Supplier},
+		"currency": {e.Currency}, "paid_from": {e.PaidFrom}, "note": {e.Note}, "rate": {""},
+	}}
+	if e.Rate.Valid {
+		f.Set("rate", e.Rate.Decimal.Trim(0).String())
+	}
+	for _, l := range e.Lines {
+		tax := ""
+		if !l.Tax.IsZero() {
+			tax = amount(l.Tax)
+		}
+		f.Add("line_description", l.Description)
+		f.Add("line_category", l.Category)
+		f.Add("line_tax_rate", l.TaxRate)
+		f.Add("line_net", amount(l.Net))
+		f.Add("line_tax", tax)
+	}
+	return f
+}
+
+func (h *Handlers) editPage(w http.ResponseWriter, r *http.Request, who store.User, status int, f entered, e store.Expense, problems map[string]string) error {
+	company, err := h.Store.Company(r.Context(), e.CompanyID)
+	if err != nil {
+		return err
+	}
+	form, err := h.formPage(w, r, who, "Edit "+e.Reference, f, company, problems)
+	if err != nil {
+		return err
+	}
+	form.ID, form.Was, form.Company, form.Seen = e.ID, e.Reference, company.Name, version(e)
+	switch e.Status {
+	case store.InProgress, store.OnHold:
+		form.Told = underWayTold
+	case store.Failed:
+		form.Then = "retry"
+	}
+	return web.Render(w, r, status, views.ExpenseNew(form))
+}
+
+// expenseDelete removes an expense that was never pushed.
+func (h *Handlers) expenseDelete(w http.ResponseWriter, r *http.Request, who store.User) error {
+	ctx := r.Context()
+	id, err := pathID(r)
+	if err != nil {
+		return err
+	}
+	e, err := h.Store.Expense(ctx, id)
+	if err == nil {
+		err = h.Store.DeleteExpense(ctx, who, id)
+	}
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return h.done(w, r, "/expenses", "That expense is not here any more.")
+	case errors.Is(err, store.ErrLocked):
+		return h.done(w, r, expenseURL(id), e.Reference+" has been pushed before, so it stays.")
+	case err != nil:
+		return err
+	}
+	return h.done(w, r, "/expenses", e.Reference+" is deleted.")
+}

@@ -1,0 +1,179 @@
+package simulation
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/govalues/decimal"
+	"github.com/jmoiron/sqlx"
+
+	"tallylight/store"
+	"tallylight/store/storetest"
+)
+
+// stage is a database in which histories happen, one after the other.
+type stage struct {
+	store *store.Store
+	db    *sqlx.DB
+	by    store.User
+}
+
+func newStage(t testing.TB) *stage {
+	t.Helper()
+	dsn := storetest.DSN(t)
+	s := &stage{db: storetest.DB(t, dsn)}
+	s.db.SetMaxOpenConns(1)
+	_, err := s.db.Exec(`
+		CREATE TABLE simulated_clock (at timestamptz NOT NULL);
+		INSERT INTO simulated_clock VALUES (now());
+		CREATE OR REPLACE FUNCTION clock() RETURNS timestamptz LANGUAGE plpgsql STABLE AS $$ BEGIN RETURN (SELECT at FROM simulated_clock); END $$`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.store, err = store.Open(t.Context(), dsn); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.store.Close() })
+	if s.by, err = s.store.SaveUser(t.Context(), "ann@example.com", "hash", store.Finance); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// clear makes the stage as if nothing had ever happened on it.
+func (s *stage) clear() error {
+	_, err := s.db.Exec(`TRUNCATE companies, connections, ledger_accounts, suppliers, tax_rates, expenses, expense_lines, push_steps, pushes, push_needs,
+		push_attempts, send_pauses, codat_quota, foreign_operations, deliveries, activity, notices RESTART IDENTITY`)
+	return err
+}
+
+// world is one history.
+type world struct {
+	*stage
+	ctx       context.Context
+	chance    *rand.Rand
+	cloud     *cloud
+	began     time.Time
+	written   time.Time // the clock of the database
+	processes []*process
+	routines  []*routine // that wait to go on
+	dead      []*routine // that were killed, and go on never more
+	running   *routine
+	back      chan bool // a routine waits or (true) has ended
+	expenses  []*expense
+	told      []string // what happened
+	wrong     []string // what must not have
+	straight  bool     // nothing is interrupted
+}
+
+// expense is one that the person of this history entered. Its note says which one it is, whatever else is edited.
+type expense struct {
+	id      int64
+	note    string
+	company *company
+	refs    int
+}
+
+func newWorld(ctx context.Context, s *stage, chance *rand.Rand) *world {
+	w := &world{stage: s, ctx: ctx, chance: chance, began: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC), back: make(chan bool)}
+	w.cloud = newCloud(chance, w.began)
+	w.cloud.say = w.say
+	return w
+}
+
+func (w *world) say(format string, args ...any) {
+	w.told = append(w.told, fmt.Sprintf("%12s  ", w.cloud.now.Sub(w.began).Round(time.Millisecond))+fmt.Sprintf(format, args...))
+}
+
+func (w *world) fail(format string, args ...any) {
+	w.wrong = append(w.wrong, fmt.Sprintf(format, args...))
+	w.say("WRONG: "+format, args...)
+}
+
+// must notes an error of our own: there is no reason for any.
+func (w *world) must(err error) {
+	if err != nil {
+		w.fail("error: %v", err)
+	}
+}
+
+func (w *world) story() string {
+	return strings.Join(w.told, "\n") + "\n\nhabits of Codat: " + fmt.Sprintf("%+v", w.cloud.habits) + "\n" + strings.Join(w.wrong, "\n")
+}
+
+// pass lets time go by; the database learns of it before it is asked anything.
+func (w *world) pass(d time.Duration) { w.cloud.pass(w.cloud.now.Add(d)) }
+
+func (w *world) tellTime() {
+	if w.written != w.cloud.now {
+		w.written = w.cloud.now
+		if _, err := w.db.Exec(`UPDATE simulated_clock SET at = $1`, w.written); err != nil {
+			w.fail("set the clock: %v", err)
+		}
+	}
+}
+
+// begin fills the stage: companies with books that we have read, and expenses.
+func (w *world) begin(companies, expenses int) {
+	w.tellTime()
+	w.must(w.clear())
+	for range companies {
+		co := w.cloud.addCompany()
+		w.cloud.readAll(w.cloud.connect(co, newBooks()))
+	}
+	w.cloud.bag = nil
+	calm := w.cloud.calm
+	w.cloud.calm, w.straight = true, true
+	w.processes = []*process{newProcess(w, "A"), newProcess(w, "B")}
+	w.run("A reads everything", func() { w.must(w.processes[0].reader.ReadAll(w.ctx)) })
+	w.cloud.calm, w.straight = calm, false
+	for range expenses {
+		w.enter(pick(w.chance, w.cloud.companies), pick(w.chance, categories), pick(w.chance, supplierNames))
+	}
+}
+
+var (
+	categories    = []string{"Travel", "401", "Software", "software ", "Parking", "Gifts", "Gifts"}
+	supplierNames = []string{"", "Acme", "Pret", "pret", "Uber"}
+	amounts       = []string{"10.00", "10.00", "12.34", "99.99", "1200.00"}
+)
+
+// enter adds an expense.
+func (w *world) enter(co *company, category, supplier string) *expense {
+	e := &expense{note: fmt.Sprintf("expense-%d", len(w.expenses)+1), company: co}
+	w.tellTime()
+	n := w.newExpense(e, category, supplier)
+	ids, err := w.store.AddExpenses(w.ctx, w.by, []store.NewExpense{n})
+	if err != nil {
+		w.fail("enter: %v", err)
+		return e
+	}
+	e.id = ids[0]
+	w.expenses = append(w.expenses, e)
+	w.say("person: enters %s (%s, %s, %s)", e.note, n.Reference, category, supplier)
+	return e
+}
+
+func (w *world) newExpense(e *expense, category, supplier string) store.NewExpense {
+	e.refs++
+	return store.NewExpense{CompanyID: w.companyID(e.company), Reference: fmt.Sprintf("%s.%d", e.note, e.refs), Note: e.note, IssueDate: time.Date(2026, 2, 3, 0, 0, 0, 0, time.UTC),
+		Supplier: supplier, Currency: "GBP", Source: "form",
+		Lines: []store.Line{{Description: "Line", Category: category, Net: decimal.MustParse(pick(w.chance, amounts)), Tax: decimal.MustParse("0")}}}
+}
+
+func (w *world) companyID(co *company) int64 {
+	c, err := w.store.CompanyByCodatID(w.ctx, co.id)
+	w.must(err)
+	return c.ID
+}
+
+// status is the badge of an expense.
+func (w *world) status(e *expense) store.ExpenseStatus {
+	x, err := w.store.Expense(w.ctx, e.id)
+	w.must(err)
+	return x.Status
+}

@@ -1,0 +1,146 @@
+package main
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+
+	"tallylight/internal/sandbox"
+	"tallylight/store"
+)
+
+// look is one way to look at a page.
+type look struct {
+	name   string
+	width  int64
+	scheme string
+	rules  []string // of axe, none for all: what does not depend on colours is the same in the dark
+}
+
+var looks = []look{
+	{"light", 1280, "light", nil},
+	{"dark", 1280, "dark", []string{"color-contrast"}},
+	{"narrow", 360, "light", nil},
+	{"narrow dark", 360, "dark", []string{"color-contrast"}},
+}
+
+// see looks at the page in every way: a picture of each, nothing that axe finds, and nothing that sticks out sideways.
+func (b *tab) see(name string) {
+	b.t.Helper()
+	for _, l := range looks {
+		b.width(l.width)
+		b.scheme(l.scheme)
+		b.shoot(name + " " + l.name)
+		if wide := evaluate[int64](b, `document.documentElement.scrollWidth`); wide > l.width {
+			b.t.Errorf("%s, %s: the page is %d wide", name, l.name, wide)
+		}
+		for _, v := range b.violations(l.rules...) {
+			b.t.Errorf("%s, %s: %s", name, l.name, v)
+		}
+	}
+	b.width(1280)
+	b.scheme("light")
+}
+
+// TestPages sees every page in every state.
+func TestPages(t *testing.T) {
+	t.Parallel()
+	openTab(t, "") // or there is nothing to see with
+	w := newWorld(t, takes, sandbox.Current)
+	w.addUser("ada@example.com", store.Admin)
+	w.addUser("vic@example.com", store.Viewer)
+	p := w.serve()
+	v := p.visit("ada@example.com", password)
+
+	b := openTab(t, p.url)
+	b.expect(`status of 422`) // of a wrong password
+	b.open("/login")
+	b.see("login")
+	b.do(chromedp.SendKeys(chromedp.CSS(`[name=email]`), "ada@example.com"))
+	b.leave(chromedp.SendKeys(chromedp.CSS(`[name=password]`), "not the password\r"))
+	b.see("login error")
+	b.signIn("ada@example.com")
+	b.see("expenses none yet")
+
+	for _, company := range []string{"Adatum Builders", "Contoso Retail Inc", "Fabrikam Espresso GmbH", northwind, "Tailspin Tours KK", "Wide World Importers"} {
+		w.booksRead(company)
+	}
+	w.do("", "import", "testdata/pages.csv")
+	// An expense for each status.
+	notPushed, progress, complete, failed, checking, held := v.id("NW-1057"), v.id("NW-1060"), v.id("NW-1064"), v.id("NW-1063"), v.id("NW-1061"), v.id("AB-1047")
+	w.scenario(`[{"delay":"1h","reference":"NW-1060"},
+		{"effect":"fail","reference":"NW-1063","message":"The document date cannot be before the period lock date."},
+		{"effect":"timeout","reference":"NW-1061"}]`)
+	stream := v.live("topics=expenses")
+	v.post("/expenses/push", "id", progress, "id", complete, "id", failed, "id", checking, "id", held)
+	for id, status := range map[string]string{progress: "in_progress", complete: "complete", failed: "failed", checking: "needs_checking", held: "on_hold"} {
+		stream.awaitExpense(id, status)
+	}
+	w.unlink("Tailspin Tours KK")
+	w.until("the connection of Tailspin Tours KK to be down", func() bool { return w.connection("Tailspin Tours KK").Status == "Unlinked" })
+
+	t.Run("expenses", func(t *testing.T) {
+		t.Parallel()
+		b := openTab(t, p.url)
+		b.expect(`status of 422`) // of the form with problems
+		b.signIn("ada@example.com")
+		b.see("expenses")
+		b.do(b.click("td.pick input"), chromedp.Evaluate[chromedp.Void](`document.getElementById("menu-filter").open = true`))
+		b.see("expenses menu and selection")
+		b.visit(map[string]string{
+			"expenses failed":        "/expenses?status=failed",
+			"expenses of a company":  fmt.Sprintf("/expenses?status=not_pushed&company=%d&q=train", w.company(northwind).ID),
+			"expenses no match":      "/expenses?q=nothing+is+called+that&status=complete",
+			"expense not pushed":     "/expenses/" + notPushed,
+			"expense in progress":    "/expenses/" + progress,
+			"expense complete":       "/expenses/" + complete,
+			"expense needs checking": "/expenses/" + checking,
+			"expense on hold":        "/expenses/" + held,
+		})
+		b.open("/expenses/" + failed)
+		b.see("expense failed")
+		b.do(chromedp.Evaluate[chromedp.Void](`for (const d of document.querySelectorAll("main details")) d.open = true`))
+		b.see("expense failed unfolded")
+		b.open("/expenses/new")
+		b.see("expense new")
+		b.leave(chromedp.Evaluate[chromedp.Void](`{ const form = document.querySelector("main form"); form.noValidate = true; form.requestSubmit() }`))
+		b.see("expense new with problems")
+	})
+	t.Run("others", func(t *testing.T) {
+		t.Parallel()
+		b := openTab(t, p.url)
+		b.expect(`status of 404`) // of the pages that are not there
+		b.signIn("ada@example.com")
+		b.visit(map[string]string{
+			"companies":            "/companies",
+			"company":              fmt.Sprintf("/companies/%d", w.company(northwind).ID),
+			"company down":         fmt.Sprintf("/companies/%d", w.company("Adatum Builders").ID),
+			"connections":          "/connections",
+			"deliveries none here": "/deliveries?verdict=not_ours",
+			"account":              "/account",
+			"not found expense":    "/expenses/999999",
+			"not found":            "/nowhere",
+		})
+		b.open("/deliveries")
+		b.see("deliveries")
+		b.leave(b.click("td.when a"))
+		b.see("delivery")
+
+		b = openTab(t, p.url)
+		b.expect(`status of 403`)
+		b.signIn("vic@example.com")
+		b.see("expenses of a viewer")
+		b.open("/expenses/new")
+		b.see("not allowed")
+	})
+}
+
+// visit sees the pages at some paths, by name.
+func (b *tab) visit(paths map[string]string) {
+	b.t.Helper()
+	for name, path := range paths {
+		b.open(path)
+		b.see(name)
+	}
+}
