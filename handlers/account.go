@@ -27,7 +27,7 @@ func (h *Handlers) accountChange(w http.ResponseWriter, r *http.Request, who sto
 	}
 	ctx, password, address := r.Context(), r.PostForm.Get("password"), web.ClientAddress(r)
 	refuse := func(problem string) error { return h.accountPage(w, r, who, http.StatusUnprocessableEntity, problem) }
-	blocked, err := h.Store.SignInBlocked(ctx, who.Email, address)
+	blocked, err := h.Store.SignInTry(ctx, who.Email, address)
 	if err != nil {
 		return err
 	}
@@ -39,10 +39,10 @@ func (h *Handlers) accountChange(w http.ResponseWriter, r *http.Request, who sto
 		return err
 	}
 	if !right {
-		if err := h.Store.SignInFailed(ctx, who.Email, address); err != nil {
-			return err
-		}
 		return refuse("The current password is not right.")
+	}
+	if err := h.Store.SignInSucceeded(ctx, who.Email, address); err != nil {
+		return err
 	}
 	if problem := web.PasswordProblem(password); problem != "" {
 		return refuse(problem)

@@ -129,6 +129,7 @@ func TestAPersonDoesNotFindIt(t *testing.T) {
 		t.Errorf("three presses made %d pushes; it is %s", n-1, s.status(id))
 	}
 	mustContain(t, v.page(expenseURL(id)), "did not find it in the ledger", "Push in progress")
+	s.settle(accepted("op-1", store.OutcomeSuccess))
 	other := v.doubtful(s.company("Fabrikam", "GBP", store.Linked), 1)[0]
 	v.post(expenseURL(other)+"/not-there", "looked", "yes")
 	v.post(expenseURL(other)+"/not-there", "looked", "yes")

@@ -38,7 +38,7 @@ func (h *Handlers) login(w http.ResponseWriter, r *http.Request) error {
 		return badForm(err)
 	}
 	ctx, email, next, address := r.Context(), plain(r.PostForm.Get("email")), localPath(r.PostForm.Get("next")), web.ClientAddress(r)
-	blocked, err := h.Store.SignInBlocked(ctx, email, address)
+	blocked, err := h.Store.SignInTry(ctx, email, address)
 	if err != nil {
 		return err
 	}
@@ -56,12 +56,9 @@ func (h *Handlers) login(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if !right {
-		if err := h.Store.SignInFailed(ctx, email, address); err != nil {
-			return err
-		}
 		return h.loginPage(w, r, http.StatusUnprocessableEntity, email, next, "This email and password do not belong together.")
 	}
-	if err := h.Store.SignInSucceeded(ctx, email); err != nil {
+	if err := h.Store.SignInSucceeded(ctx, email, address); err != nil {
 		return err
 	}
 	if err := h.Sessions.SignIn(w, r, who.ID); err != nil {

@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
+	"net/netip"
 	"strconv"
 	"time"
 
@@ -61,8 +61,8 @@ func fromHere(r *http.Request) bool {
 			return false
 		}
 	}
-	ip := net.ParseIP(web.ClientAddress(r))
-	return ip != nil && ip.IsLoopback()
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	return err == nil && peer.Addr().IsLoopback()
 }
 
 // pathID is the id in a path such as /expenses/42.

@@ -147,7 +147,7 @@ func TestTooManyWrongPasswords(t *testing.T) {
 	s.person(store.Viewer)
 	v := s.stranger()
 	for range 10 {
-		if err := s.store.SignInFailed(t.Context(), "viewer@example.com", "192.0.2.1"); err != nil {
+		if _, err := s.store.SignInTry(t.Context(), "viewer@example.com", "192.0.2.1"); err != nil {
 			t.Fatal(err)
 		}
 	}

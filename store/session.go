@@ -63,41 +63,55 @@ func (s *Store) DeleteSession(ctx context.Context, hash []byte) error {
 	return nil
 }
 
-// Wrong passwords allowed in a quarter of an hour, for one account and from one address.
+// Tries of a password allowed in a quarter of an hour, for one account and from one address, that did not turn out right.
 const (
 	triesPerAccount = 10
 	triesPerAddress = 50
+	longestEmail    = 320
 )
 
-// SignInBlocked reports whether there were too many wrong passwords lately for that email or from that address.
-func (s *Store) SignInBlocked(ctx context.Context, email, address string) (bool, error) {
-	var blocked bool
-	err := s.db.GetContext(ctx, &blocked, `
-		SELECT (SELECT count(*) FROM sign_in_failures WHERE who = $1 AND at > clock() - interval '15 min') >= $3
-		    OR (SELECT count(*) FROM sign_in_failures WHERE who = $2 AND at > clock() - interval '15 min') >= $4`,
-		"account "+NormalEmail(email), "address "+address, triesPerAccount, triesPerAddress)
+// SignInTry counts a try of a password, before it is judged, and reports whether there were too many lately for that email or from
+// that address: then it must not be judged. An empty address is nobody's and not limited.
+func (s *Store) SignInTry(ctx context.Context, email, address string) (blocked bool, err error) {
+	account, from := tryKeys(email, address)
+	err = s.InTx(ctx, func(tx *Tx) error {
+		// Many at once are counted one after the other.
+		if _, err := tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock(hashtextextended($1, 7242005)), pg_advisory_xact_lock(hashtextextended($2, 7242006))`, account, from); err != nil {
+			return fmt.Errorf("lock tries: %w", err)
+		}
+		err := tx.GetContext(ctx, &blocked, `
+			SELECT (SELECT count(*) FROM sign_in_failures WHERE who = $1 AND at > clock() - interval '15 min') >= $3
+			    OR (SELECT count(*) FROM sign_in_failures WHERE who = $2 AND at > clock() - interval '15 min') >= $4`,
+			account, from, triesPerAccount, triesPerAddress)
+		if err != nil || blocked {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, `
+			WITH old AS (DELETE FROM sign_in_failures WHERE at < clock() - interval '1 day')
+			INSERT INTO sign_in_failures (who) SELECT w FROM unnest(ARRAY[$1, $2]) w WHERE w <> ''`, account, from)
+		return err
+	})
 	if err != nil {
-		return false, fmt.Errorf("count wrong passwords: %w", err)
+		return false, fmt.Errorf("count try: %w", err)
 	}
 	return blocked, nil
 }
 
-// SignInFailed counts a wrong password.
-func (s *Store) SignInFailed(ctx context.Context, email, address string) error {
+// SignInSucceeded forgets the tries of that account, and that the last one came from that address.
+func (s *Store) SignInSucceeded(ctx context.Context, email, address string) error {
+	account, from := tryKeys(email, address)
 	_, err := s.db.ExecContext(ctx, `
-		WITH old AS (DELETE FROM sign_in_failures WHERE at < clock() - interval '1 day')
-		INSERT INTO sign_in_failures (who) VALUES ($1), ($2)`, "account "+NormalEmail(email), "address "+address)
+		DELETE FROM sign_in_failures WHERE who = $1
+			OR ctid = (SELECT ctid FROM sign_in_failures WHERE who = $2 ORDER BY at DESC LIMIT 1)`, account, from)
 	if err != nil {
-		return fmt.Errorf("count wrong password: %w", err)
+		return fmt.Errorf("forget tries: %w", err)
 	}
 	return nil
 }
 
-// SignInSucceeded forgets the wrong passwords of that account.
-func (s *Store) SignInSucceeded(ctx context.Context, email string) error {
-	_, err := s.db.ExecContext(ctx, `DELETE FROM sign_in_failures WHERE who = $1`, "account "+NormalEmail(email))
-	if err != nil {
-		return fmt.Errorf("forget wrong passwords: %w", err)
+func tryKeys(email, address string) (account, from string) {
+	if address != "" {
+		from = "address " + address
 	}
-	return nil
+	return "account " + clipText(NormalEmail(email), longestEmail), from
 }

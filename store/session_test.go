@@ -1,9 +1,13 @@
 package store_test
 
 import (
+	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -82,39 +86,61 @@ func TestPasswordChangeEndsSessions(t *testing.T) {
 func TestSignInLimits(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	blocked := func(s *store.Store, email, address string) bool {
+	try := func(s *store.Store, email, address string) (blocked bool) {
 		t.Helper()
-		b, err := s.SignInBlocked(t.Context(), email, address)
+		blocked, err := s.SignInTry(t.Context(), email, address)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return b
-	}
-	fail := func(email, address string) {
-		t.Helper()
-		if err := w.SignInFailed(t.Context(), email, address); err != nil {
-			t.Fatal(err)
-		}
+		return blocked
 	}
 	for i := range 10 {
-		if blocked(w.Store, "ann@example.com", "192.0.2.1") {
+		if try(w.Store, "Ann@example.com", fmt.Sprintf("192.0.2.%d", i+10)) {
 			t.Fatalf("blocked after %d wrong passwords", i)
 		}
-		fail("Ann@example.com", fmt.Sprintf("192.0.2.%d", i+10))
 	}
-	if !blocked(w.Store, "ann@example.com", "192.0.2.1") || blocked(w.Store, "bob@example.com", "192.0.2.10") {
+	if !try(w.Store, "ann@example.com", "192.0.2.1") || try(w.Store, "bob@example.com", "192.0.2.10") {
 		t.Error("ten wrong passwords do not block the account, and it alone")
 	}
-	if blocked(w.later(16*time.Minute), "ann@example.com", "192.0.2.1") {
+	if try(w.later(16*time.Minute), "ann@example.com", "192.0.2.1") {
 		t.Error("still blocked after a quarter of an hour")
 	}
-	if err := w.SignInSucceeded(t.Context(), "ann@example.com"); err != nil || blocked(w.Store, "ann@example.com", "192.0.2.1") {
+	if err := w.SignInSucceeded(t.Context(), "ann@example.com", "192.0.2.1"); err != nil || try(w.Store, "ann@example.com", "192.0.2.1") {
 		t.Errorf("still blocked after a right password, error %v", err)
 	}
 	for i := range 50 {
-		fail(fmt.Sprintf("user%d@example.com", i), "198.51.100.1")
+		try(w.Store, fmt.Sprintf("user%d@example.com", i), "198.51.100.1")
+		try(w.Store, fmt.Sprintf("other%d@example.com", i), "")
 	}
-	if !blocked(w.Store, "anybody@example.com", "198.51.100.1") || blocked(w.Store, "anybody@example.com", "198.51.100.2") {
+	if !try(w.Store, "anybody@example.com", "198.51.100.1") || try(w.Store, "anybody@example.com", "198.51.100.2") || try(w.Store, "anybody@example.com", "") {
 		t.Error("fifty wrong passwords do not block the address, and it alone")
+	}
+	if err := w.SignInSucceeded(t.Context(), "anybody@example.com", "198.51.100.1"); err != nil || try(w.Store, "anybody@example.com", "198.51.100.1") {
+		t.Errorf("a right password does not take its own try back, error %v", err)
+	}
+	if try(w.Store, strings.Repeat("long", 5000)+"@example.com", "") {
+		t.Error("a long email is blocked")
+	}
+}
+
+func TestSignInLimitHoldsAgainstABurst(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	var judged atomic.Int64
+	var tries sync.WaitGroup
+	for range 60 {
+		tries.Go(func() {
+			blocked, err := w.SignInTry(context.Background(), "ann@example.com", "")
+			if err != nil {
+				t.Error(err)
+			}
+			if !blocked {
+				judged.Add(1)
+			}
+		})
+	}
+	tries.Wait()
+	if judged.Load() != 10 {
+		t.Errorf("%d passwords are judged at once, want 10", judged.Load())
 	}
 }

@@ -289,7 +289,10 @@ func (tx *Tx) FinishStep(ctx context.Context, stepID int64, o Outcome) (bool, er
 	}
 	switch now := stepRank(s.State); {
 	case now < 2 && o.Status == OutcomeSuccess && o.RecordID == "" && s.Kind != DirectCostStep:
-		if o.Source == "reading" || o.Source == "history" { // not even the operation says which record it made
+		switch {
+		case s.State == StepLooking: // by its name, already
+			return false, nil
+		case o.Source == "reading" || o.Source == "history": // not even the operation says which record it made
 			return true, tx.lookFor(ctx, stepID, nil)
 		}
 		return true, tx.ask(ctx, stepID)

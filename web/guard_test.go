@@ -170,14 +170,20 @@ func TestRequestsAreLoggedAndCounted(t *testing.T) {
 
 func TestClientAddress(t *testing.T) {
 	t.Parallel()
-	for remote, want := range map[string]string{
-		"192.0.2.7:4711": "192.0.2.7", "[2001:db8::1]:80": "2001:db8::1", "pipe": "pipe",
+	for _, c := range []struct{ remote, forwarded, want string }{
+		{"192.0.2.7:4711", "198.51.100.1", "192.0.2.7"}, // anybody can write the header
+		{"[2001:db8::1]:80", "198.51.100.1", "2001:db8::1"},
+		{"127.0.0.1:4711", "203.0.113.9, 198.51.100.1", "198.51.100.1"}, // a proxy appends the last
+		{"10.0.0.3:4711", "2001:db8::1", "2001:db8::1"},
+		{"[::1]:4711", "", ""},
+		{"127.0.0.1:4711", "198.51.100.1, unknown", ""},
+		{"pipe", "", "pipe"},
 	} {
 		r := httptest.NewRequest("GET", "/", nil)
-		r.RemoteAddr = remote
-		r.Header.Set("X-Forwarded-For", "198.51.100.1")
-		if got := ClientAddress(r); got != want {
-			t.Errorf("%s: %s, want %s", remote, got, want)
+		r.RemoteAddr = c.remote
+		r.Header.Set("X-Forwarded-For", c.forwarded)
+		if got := ClientAddress(r); got != c.want {
+			t.Errorf("%s for %q: %q, want %q", c.remote, c.forwarded, got, c.want)
 		}
 	}
 }

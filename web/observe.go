@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -47,11 +48,20 @@ func isStream(w http.ResponseWriter) bool {
 	return strings.HasPrefix(w.Header().Get("Content-Type"), streamType)
 }
 
-// ClientAddress is the host part of the address the request came from. Headers that a client can write are not believed.
+// ClientAddress is the host part of the address the request came from. A peer on this machine or in a private network is a proxy:
+// what it appended to X-Forwarded-For last is believed, for nobody but it can have written that; "" when it says nothing.
 func ClientAddress(r *http.Request) string {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
 		return r.RemoteAddr
 	}
-	return host
+	if ip, err := netip.ParseAddr(host); err != nil || !ip.IsLoopback() && !ip.IsPrivate() {
+		return host
+	}
+	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+	last, err := netip.ParseAddr(strings.TrimSpace(hops[len(hops)-1]))
+	if err != nil {
+		return ""
+	}
+	return last.String()
 }
