@@ -58,7 +58,7 @@ func TestEditing(t *testing.T) {
 		t.Fatalf("change: %d %s", got.status, got.body)
 	}
 	shown := v.page(path)
-	mustContain(t, shown, "Northwind-1 is changed.", "GBP 12.50", "Supplier 2", "changed supplier from “Supplier 0” to “Supplier 2”, line 1 net from “10” to “12.5”"[:60])
+	mustContain(t, shown, "Northwind-1 is changed.", "GBP 12.50", "Supplier 2", "changed supplier from “Supplier 0” to “Supplier 2” and line 1 net from “10” to “12.5”")
 	if strings.Count(shown, "finance@example.com changed ") != 1 {
 		t.Error("saving without a change is told as one")
 	}
@@ -136,7 +136,7 @@ func TestEditingDuringAPush(t *testing.T) {
 		}
 		mustContain(t, got.body, "Northwind-1 is in the ledger. Change it there")
 	}
-	if e, err := s.store.Expense(t.Context(), id); err != nil || e.Total.String() != "77" && e.Total.Trim(0).String() != "77" {
+	if e, err := s.store.Expense(t.Context(), id); err != nil || e.Total.Trim(0).String() != "77" {
 		t.Errorf("%+v, %v", e, err)
 	}
 }

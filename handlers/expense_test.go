@@ -436,6 +436,18 @@ func TestSecondLines(t *testing.T) {
 		"no answer yet; asking again 14:05": with(under, func(i *store.ExpenseItem) {
 			i.StepState, i.NextTryAt, i.WaitReason = store.StepReady, ago(-3*time.Minute), "no_answer"
 		}),
+		"no answer from Codat · looking in its history":  with(under, func(i *store.ExpenseItem) { i.StepState, i.SentAt = store.StepLooking, ago(time.Hour) }),
+		"no answer · looking for account Travel in Xero": with(under, func(i *store.ExpenseItem) { i.WaitsFor, i.WaitsState = "account Travel", store.StepLooking }),
+		"Xero is being read again, then sent once more": with(under, func(i *store.ExpenseItem) {
+			i.StepState, i.NextTryAt, i.WaitReason = store.StepReady, ago(-3*time.Minute), "ledger_sync"
+		}),
+		"sending is paused": with(under, func(i *store.ExpenseItem) { i.StepState, i.Paused = store.StepReady, true }),
+		"sending is paused · waiting for account Travel": with(under, func(i *store.ExpenseItem) {
+			i.WaitsFor, i.WaitsState, i.Paused = "account Travel", store.StepReady, true
+		}),
+		"withdrawn · ready again": {Status: store.NotPushed, ConnectionStatus: store.Linked, PushedAt: ago(time.Hour)},
+		"Account Travel · Account code 429 is already used in Xero": {Status: store.Failed, Cause: "account_code_taken", Subject: "429",
+			FailedStep: "account Travel", Platform: "Xero"},
 		"reading the reason":      with(under, func(i *store.ExpenseItem) { i.Asking, i.StepState, i.SentAt = true, store.StepPending, ago(0) }),
 		"14:01 · took 38 s":       {Status: store.Complete, SettledAt: ago(time.Minute), PushedAt: ago(98 * time.Second), Now: now},
 		"14:01 · took 1 min 12 s": {Status: store.Complete, SettledAt: ago(time.Minute), PushedAt: ago(132 * time.Second), Now: now},

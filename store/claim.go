@@ -40,7 +40,7 @@ const ResendFor = 75 * time.Minute
 const claimLock = 7242001
 
 // keySpent is true of a step in doubt whose key must not be used any more; s is the step's alias.
-const keySpent = `((s.doubt OR s.state = 'sending' AND s.first_sent_at IS NOT NULL) AND s.key_sent_at <= clock() - interval '75 min')`
+const keySpent = `((s.doubt OR s.state = 'sending') AND coalesce(s.key_sent_at <= clock() - interval '75 min', false))`
 
 // ClaimSteps hands out steps that are due: at most limit, and so that no company has more than perCompany in the air over
 // all processes; each company in turn. A step whose lease ran out is due again, in doubt if it may have been sent. While
@@ -90,7 +90,7 @@ func (s *Store) ClaimSteps(ctx context.Context, limit, perCompany int, lease tim
 					AND (state = 'ready' OR state = 'sending' AND lease_until < clock()) FOR UPDATE SKIP LOCKED),
 			claimed AS (
 				UPDATE push_steps s SET state = 'sending', lease = gen_random_uuid(), lease_until = clock() + make_interval(secs => $3),
-					doubt = s.doubt OR s.state = 'sending' AND s.first_sent_at IS NOT NULL
+					doubt = s.doubt OR s.state = 'sending' AND s.key_sent_at IS NOT NULL
 				FROM free WHERE s.id = free.id RETURNING s.*)
 			SELECT s.id, s.kind, s.subject, s.label, s.lease, s.body, s.idempotency_key, s.doubt, s.attempts,
 				coalesce(extract(epoch FROM clock() - s.key_sent_at), 0)::float8 AS age,

@@ -205,6 +205,19 @@ func (tx *Tx) holdOrRelease(ctx context.Context, connectionID int64) error {
 	return nil
 }
 
+// holdIfDown sets the badge of a cost that is ready again, and of which nothing is in doubt, while its connection is down.
+func (tx *Tx) holdIfDown(ctx context.Context, stepID int64) error {
+	_, err := tx.ExecContext(ctx, `
+		UPDATE expenses e SET status = 'on_hold', status_at = clock()
+		FROM pushes p JOIN push_steps s ON s.id = p.cost_step_id JOIN connections cn ON cn.id = p.connection_id
+		WHERE s.id = $1 AND s.state = 'ready' AND NOT s.doubt AND p.state = 'open' AND e.push_id = p.id AND e.status = 'in_progress'
+			AND (cn.status <> 'Linked' OR cn.deleted_at IS NOT NULL)`, stepID)
+	if err != nil {
+		return fmt.Errorf("hold push: %w", err)
+	}
+	return nil
+}
+
 // connectionProven notes that Codat has just reached the ledger through a connection. A few seconds more or less do not matter:
 // who proves it would have to wait for all the others who do.
 func (tx *Tx) connectionProven(ctx context.Context, connectionID int64) error {

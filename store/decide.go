@@ -26,7 +26,7 @@ func (tx *Tx) Withdraw(ctx context.Context, by User, expenseIDs []int64) ([]int6
 		WITH cost AS (
 			UPDATE push_steps s SET state = 'withdrawn', settled_at = clock(), wait_reason = '', ask_at = NULL
 			FROM expenses e JOIN pushes p ON p.id = e.push_id AND p.state = 'open'
-			WHERE e.id = ANY($1) AND s.id = p.cost_step_id AND s.state IN ('waiting', 'ready') AND s.first_sent_at IS NULL AND NOT s.resynced
+			WHERE e.id = ANY($1) AND s.id = p.cost_step_id AND s.state IN ('waiting', 'ready') AND s.first_sent_at IS NULL
 			RETURNING s.id),
 		push AS (
 			UPDATE pushes SET state = 'withdrawn', settled_at = clock() FROM cost WHERE cost_step_id = cost.id RETURNING pushes.id, expense_id),
@@ -56,7 +56,13 @@ func (tx *Tx) Withdraw(ctx context.Context, by User, expenseIDs []int64) ([]int6
 
 // withdrawUnneeded takes back the accounts and suppliers of a company that were not sent and that no push waits for any more.
 func (tx *Tx) withdrawUnneeded(ctx context.Context, companyID int64) error {
-	_, err := tx.ExecContext(ctx, `
+	// A push that is being planned holds the steps it joins: wait for it, so that what it needs is seen.
+	_, err := tx.ExecContext(ctx, `SELECT 1 FROM push_steps WHERE company_id = $1 AND kind IN ('account', 'supplier') AND state = 'ready' AND first_sent_at IS NULL
+		ORDER BY id FOR UPDATE`, companyID)
+	if err != nil {
+		return fmt.Errorf("lock what nobody needs: %w", err)
+	}
+	_, err = tx.ExecContext(ctx, `
 		UPDATE push_steps s SET state = 'withdrawn', settled_at = clock()
 		WHERE company_id = $1 AND kind IN ('account', 'supplier') AND state = 'ready' AND first_sent_at IS NULL AND NOT EXISTS (
 			SELECT 1 FROM push_needs n JOIN pushes p ON p.id = n.push_id WHERE n.step_id = s.id AND p.state = 'open')`, companyID)

@@ -119,7 +119,10 @@ func (n NewExpense) Problems(base string) []Problem {
 	case n.IssueDate.Year() < 1990 || n.IssueDate.Year() > 2100:
 		add("date", "The date %s is not between 1990 and 2100.", n.IssueDate.Format(time.DateOnly))
 	}
-	if !KnownCurrency(n.Currency) {
+	switch {
+	case n.Currency == "":
+		add("currency", "The currency is missing: use a code such as GBP.")
+	case !KnownCurrency(n.Currency):
 		add("currency", "%q is not a currency: use a code such as GBP.", clip(n.Currency))
 	}
 	switch rate := n.Rate; {

@@ -63,7 +63,7 @@ const expenseItems = `
 		coalesce(s.wait_reason, '') AS wait_reason,
 		coalesce(need.what, '') AS waits_for, coalesce(need.state, '') AS waits_state,
 		coalesce(s.state = 'pending' AND s.ask_at <= clock(), false) AS asking,
-		coalesce(p.state = 'open' AND s.state IN ('waiting', 'ready') AND s.first_sent_at IS NULL AND NOT s.resynced, false) AS unsent,
+		coalesce(p.state = 'open' AND s.state IN ('waiting', 'ready') AND s.first_sent_at IS NULL, false) AS unsent,
 		e.status = 'in_progress' AND EXISTS (SELECT 1 FROM send_pauses z WHERE z.by_person AND (z.company_id IS NULL OR z.company_id = e.company_id)) AS paused,
 		clock() AS now
 	FROM e

@@ -69,7 +69,7 @@ func (r *LedgerReading) Accounts(ctx context.Context, page []Account) error {
 			currency = coalesce(nullif(excluded.currency, ''), ledger_accounts.currency),
 			status = coalesce(nullif(excluded.status, ''), ledger_accounts.status),
 			is_bank = excluded.is_bank OR (ledger_accounts.is_bank AND ledger_accounts.read_at = excluded.read_at),
-			read_at = excluded.read_at, gone_at = NULL, made_at = NULL`)
+			read_at = greatest(excluded.read_at, ledger_accounts.read_at), gone_at = NULL, made_at = NULL`)
 }
 
 // Suppliers writes one page of suppliers.
@@ -79,7 +79,8 @@ func (r *LedgerReading) Suppliers(ctx context.Context, page []Supplier) error {
 		SELECT DISTINCT ON (codat_id) $1::bigint, $2::bigint, codat_id, name, currency, status, $3::timestamptz
 		FROM jsonb_to_recordset($4) AS r (codat_id text, name text, currency text, status text) WHERE codat_id <> ''
 		ON CONFLICT (connection_id, codat_id) DO UPDATE SET
-			name = excluded.name, currency = excluded.currency, status = excluded.status, read_at = excluded.read_at, gone_at = NULL, made_at = NULL`)
+			name = excluded.name, currency = excluded.currency, status = excluded.status,
+			read_at = greatest(excluded.read_at, suppliers.read_at), gone_at = NULL, made_at = NULL`)
 }
 
 // TaxRates writes one page of tax rates.
@@ -90,7 +91,7 @@ func (r *LedgerReading) TaxRates(ctx context.Context, page []TaxRate) error {
 		FROM jsonb_to_recordset($4) AS r (codat_id text, name text, code text, effective_rate text, status text) WHERE codat_id <> ''
 		ON CONFLICT (connection_id, codat_id) DO UPDATE SET
 			name = excluded.name, code = excluded.code, effective_rate = excluded.effective_rate, status = excluded.status,
-			read_at = excluded.read_at, gone_at = NULL`)
+			read_at = greatest(excluded.read_at, tax_rates.read_at), gone_at = NULL`)
 }
 
 func (r *LedgerReading) write(ctx context.Context, what string, page any, query string) error {
@@ -116,23 +117,31 @@ const (
 	LedgerTaxRates  LedgerTable = "tax_rates"
 )
 
-// Ended says that a table was read to the end: what was not met is gone from the ledger, and may be made again. What we have
-// made ourselves is given a day to be met: Codat's copy of the ledger does not have it before its next sync.
+// Ended says that a table was read to the end: what was not met is gone from the ledger, and may be made again; so may what we made
+// and somebody has renamed since. What we have made ourselves is given until Codat has synced, and a day: its copy of the ledger
+// does not have it before.
 func (r *LedgerReading) Ended(ctx context.Context, t LedgerTable) error {
 	return r.s.InTx(ctx, func(tx *Tx) error {
-		mayBeNew := ` AND (made_at IS NULL OR made_at < $2 - interval '1 day')`
 		if t == LedgerTaxRates {
-			mayBeNew = ""
+			_, err := tx.ExecContext(ctx, `UPDATE tax_rates SET gone_at = clock() WHERE connection_id = $1 AND read_at < $2 AND gone_at IS NULL`, r.conn.ID, r.started)
+			if err != nil {
+				return fmt.Errorf("mark what is gone from %s: %w", t, err)
+			}
+			return nil
 		}
-		var gone []string
-		err := tx.SelectContext(ctx, &gone, `UPDATE `+string(t)+` SET gone_at = clock()
-			WHERE connection_id = $1 AND read_at < $2 AND gone_at IS NULL`+mayBeNew+` RETURNING codat_id`, r.conn.ID, r.started)
+		_, err := tx.ExecContext(ctx, `UPDATE `+string(t)+` SET gone_at = clock()
+			WHERE connection_id = $1 AND read_at < $2 AND gone_at IS NULL
+				AND (made_at IS NULL OR made_at < $2 - interval '1 day' AND made_at < $3)`, r.conn.ID, r.started, r.conn.LastSyncAt)
 		if err != nil {
 			return fmt.Errorf("mark what is gone from %s: %w", t, err)
 		}
-		kind := map[LedgerTable]StepKind{LedgerAccounts: AccountStep, LedgerSuppliers: SupplierStep}[t]
-		_, err = tx.ExecContext(ctx, `UPDATE push_steps SET retired = true
-			WHERE connection_id = $1 AND kind = $2 AND state = 'success' AND record_id = ANY($3)`, r.conn.ID, kind, stringArray(gone))
+		kind, matches := AccountStep, "account_matches"
+		if t == LedgerSuppliers {
+			kind, matches = SupplierStep, "supplier_matches"
+		}
+		_, err = tx.ExecContext(ctx, `UPDATE push_steps s SET retired = true
+			WHERE connection_id = $1 AND kind = $2 AND state = 'success' AND NOT retired
+				AND NOT EXISTS (SELECT 1 FROM `+matches+`(s.connection_id, s.label))`, r.conn.ID, kind)
 		if err != nil {
 			return fmt.Errorf("retire what is gone from %s: %w", t, err)
 		}

@@ -112,6 +112,9 @@ func (tx *Tx) settleAttempt(ctx context.Context, c Claim, attemptID int64, st Se
 		return fmt.Errorf("postpone step: %w", err)
 	}
 	tx.changed(WorkChanged, 0)
+	if err := tx.holdIfDown(ctx, c.ID); err != nil {
+		return err
+	}
 	return tx.expensesChanged(ctx, c.ID)
 }
 
@@ -433,7 +436,14 @@ func (tx *Tx) recordMade(ctx context.Context, s settledStep) error {
 	if _, err := tx.ExecContext(ctx, table, s.ID); err != nil {
 		return fmt.Errorf("keep new %s: %w", s.Kind, err)
 	}
+	// Two records that one push waits for may be made at the same moment: whoever is second must see the first.
 	_, err := tx.ExecContext(ctx, `
+		SELECT 1 FROM push_needs n JOIN pushes p ON p.id = n.push_id JOIN push_steps c ON c.id = p.cost_step_id
+		WHERE n.step_id = $1 AND p.state = 'open' AND c.state = 'waiting' ORDER BY c.id FOR UPDATE OF c`, s.ID)
+	if err != nil {
+		return fmt.Errorf("lock those who wait: %w", err)
+	}
+	_, err = tx.ExecContext(ctx, `
 		UPDATE push_steps c SET state = 'ready', next_try_at = clock() FROM pushes p JOIN push_needs n ON n.push_id = p.id
 		WHERE n.step_id = $1 AND p.state = 'open' AND c.id = p.cost_step_id AND c.state = 'waiting' AND NOT EXISTS (
 			SELECT 1 FROM push_needs m JOIN push_steps w ON w.id = m.step_id

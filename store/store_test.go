@@ -1,10 +1,14 @@
 package store_test
 
 import (
+	"database/sql/driver"
 	"fmt"
+	"io"
+	"net"
 	"net/url"
 	"os"
 	"strconv"
+	"syscall"
 	"testing"
 	"time"
 
@@ -274,6 +278,19 @@ func TestUnavailable(t *testing.T) {
 	})
 	if !store.Unavailable(err) {
 		t.Errorf("a lost connection is not Unavailable: %v", err)
+	}
+	for _, away := range []error{io.EOF, io.ErrUnexpectedEOF, driver.ErrBadConn, &net.OpError{Op: "read", Err: syscall.ECONNRESET}, syscall.EPIPE} {
+		if !store.Unavailable(fmt.Errorf("read company: %w", away)) {
+			t.Errorf("%v is not Unavailable", away)
+		}
+	}
+	closed, err := store.Open(t.Context(), w.dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed.Close()
+	if _, err := closed.Company(t.Context(), 1); !store.Unavailable(err) {
+		t.Errorf("a closed pool is not Unavailable: %v", err)
 	}
 	_, err = w.Company(t.Context(), 0)
 	if store.Unavailable(err) {

@@ -116,11 +116,23 @@ func (s *Store) NextAsk(ctx context.Context, limit time.Duration) (time.Duration
 	return min(limit, max(0, time.Duration(secs*float64(time.Second)))), nil
 }
 
-// LookForSpent has every step looked for at Codat that is in doubt and whose key is too old to be sent again.
+// LookForSpent has every step looked for at Codat that is in doubt and whose key is too old to be sent again. One that its process
+// gave up before sending it is ready again.
 func (s *Store) LookForSpent(ctx context.Context) error {
 	return s.InTx(ctx, func(tx *Tx) error {
 		var ids []int64
-		err := tx.SelectContext(ctx, &ids, `SELECT id FROM push_steps s
+		err := tx.SelectContext(ctx, &ids, `UPDATE push_steps SET state = 'ready', lease = NULL, lease_until = NULL
+			WHERE state = 'sending' AND lease_until < clock() AND key_sent_at IS NULL RETURNING id`)
+		if err != nil {
+			return fmt.Errorf("free unsent steps: %w", err)
+		}
+		for _, id := range ids {
+			if err := tx.holdIfDown(ctx, id); err != nil {
+				return err
+			}
+		}
+		ids = nil
+		err = tx.SelectContext(ctx, &ids, `SELECT id FROM push_steps s
 			WHERE (s.state = 'ready' AND s.doubt OR s.state = 'sending' AND s.lease_until < clock()) AND `+keySpent+` FOR UPDATE SKIP LOCKED`)
 		if err != nil {
 			return fmt.Errorf("find spent keys: %w", err)
@@ -130,8 +142,29 @@ func (s *Store) LookForSpent(ctx context.Context) error {
 				return err
 			}
 		}
-		return nil
+		return tx.freeUnsent(ctx)
 	})
+}
+
+// freeUnsent takes steps back that were claimed and not sent before their lease ran out. Their connection may be down by now, so
+// that nobody will claim them.
+func (tx *Tx) freeUnsent(ctx context.Context) error {
+	var connections []int64
+	err := tx.SelectContext(ctx, &connections, `
+		WITH free AS (
+			SELECT id FROM push_steps WHERE state = 'sending' AND lease_until < clock() AND first_sent_at IS NULL FOR UPDATE SKIP LOCKED),
+		freed AS (
+			UPDATE push_steps s SET state = 'ready', lease = NULL, lease_until = NULL FROM free WHERE s.id = free.id RETURNING s.connection_id)
+		SELECT DISTINCT connection_id FROM freed ORDER BY connection_id`)
+	if err != nil {
+		return fmt.Errorf("take unsent steps back: %w", err)
+	}
+	for _, id := range connections {
+		if err := tx.holdOrRelease(ctx, id); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // lookFor has a step in doubt looked for at Codat: a cost in its history, an account or supplier in the ledger; not before a
@@ -245,23 +278,23 @@ func (s *Store) stillLooking(ctx context.Context, stepID int64, fn func(tx *Tx) 
 	})
 }
 
-// Synced notes, for steps that are looked for or wait for it, the reading of the ledger that Codat was asked for ("" = none any
+// Synced notes, for a step that is looked for or waits for it, the reading of the ledger that Codat was asked for ("" = none any
 // more), and when to come back. A cost for which the ledger is read is not absent: something may be it.
-func (s *Store) Synced(ctx context.Context, stepIDs []int64, syncID string, back time.Duration) error {
+func (s *Store) Synced(ctx context.Context, stepID int64, syncID string, back time.Duration) error {
 	_, err := s.db.ExecContext(ctx, `UPDATE push_steps SET sync_id = nullif($2, ''), ask_at = clock() + make_interval(secs => $3),
 			absent_at = CASE WHEN kind <> 'directCost' THEN absent_at END
-		WHERE id = ANY($1) AND (state = 'looking' OR wait_reason = 'ledger_sync')`, int64s(stepIDs), syncID, back.Seconds())
+		WHERE id = $1 AND (state = 'looking' OR wait_reason = 'ledger_sync')`, stepID, syncID, back.Seconds())
 	if err != nil {
 		return fmt.Errorf("note ledger sync: %w", err)
 	}
 	return nil
 }
 
-// LedgerSynced sends the steps on that waited for the ledger to be read.
-func (s *Store) LedgerSynced(ctx context.Context, stepIDs []int64) error {
+// LedgerSynced sends a step on that waited for the ledger to be read.
+func (s *Store) LedgerSynced(ctx context.Context, stepID int64) error {
 	return s.InTx(ctx, func(tx *Tx) error {
 		_, err := tx.ExecContext(ctx, `UPDATE push_steps SET next_try_at = clock(), wait_reason = '', sync_id = NULL, ask_at = NULL
-			WHERE id = ANY($1) AND state = 'ready' AND wait_reason = 'ledger_sync'`, int64s(stepIDs))
+			WHERE id = $1 AND state = 'ready' AND wait_reason = 'ledger_sync'`, stepID)
 		if err != nil {
 			return fmt.Errorf("send on after ledger sync: %w", err)
 		}
@@ -289,11 +322,14 @@ func (s *Store) Absent(ctx context.Context, stepID int64, read time.Time) (bool,
 		}
 		_, err = tx.ExecContext(ctx, `
 			UPDATE push_steps SET state = 'ready', doubt = false, idempotency_key = gen_random_uuid(), key_sent_at = NULL, absent_at = NULL,
-				absent_for = absent_for + 1, ask_at = NULL, asked = 0, next_try_at = clock() WHERE id = $1`, stepID)
+				ask_at = NULL, asked = 0, next_try_at = clock() WHERE id = $1`, stepID)
 		if err != nil {
 			return err
 		}
 		tx.changed(WorkChanged, 0)
+		if err := tx.holdIfDown(ctx, stepID); err != nil {
+			return err
+		}
 		return tx.expensesChanged(ctx, stepID)
 	})
 	if err != nil {
@@ -305,6 +341,25 @@ func (s *Store) Absent(ctx context.Context, stepID int64, read time.Time) (bool,
 // GiveUp ends a look for a cost that nobody but a person can find: it needs checking.
 func (s *Store) GiveUp(ctx context.Context, stepID int64, f Failure) error {
 	return s.stillLooking(ctx, stepID, func(tx *Tx) error { return tx.giveUp(ctx, stepID, f) })
+}
+
+// OperationLost ends the following of an operation that Codat does not know any more: a cost needs checking, an account or supplier is
+// looked for by its name.
+func (s *Store) OperationLost(ctx context.Context, stepID int64, f Failure) error {
+	return s.InTx(ctx, func(tx *Tx) error {
+		var step settledStep
+		if err := tx.GetContext(ctx, &step, `SELECT `+settledColumns+` FROM push_steps WHERE id = $1 FOR UPDATE`, stepID); err != nil {
+			return fmt.Errorf("read step %d: %w", stepID, err)
+		}
+		switch {
+		case step.State != StepPending:
+			_, err := tx.ExecContext(ctx, `UPDATE push_steps SET ask_at = NULL WHERE id = $1 AND state <> 'looking'`, stepID)
+			return err
+		case step.Kind == DirectCostStep:
+			return tx.giveUp(ctx, stepID, f)
+		}
+		return tx.lookFor(ctx, stepID, nil)
+	})
 }
 
 func (tx *Tx) giveUp(ctx context.Context, stepID int64, f Failure) error {

@@ -106,7 +106,7 @@ func TestLookForAnAccount(t *testing.T) {
 				t.Errorf("code %q, error %v", code, err)
 			}
 			settle(t, w.Store, c, begin(t, w.Store, c), store.Settlement{Look: true})
-			if err := w.Synced(t.Context(), []int64{c.ID}, "sync", time.Minute); err != nil {
+			if err := w.Synced(t.Context(), c.ID, "sync", time.Minute); err != nil {
 				t.Fatal(err)
 			}
 			for range 2 { // again changes nothing

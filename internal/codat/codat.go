@@ -34,9 +34,8 @@ type Config struct {
 	HTTP    *http.Client // nil for a client of our own; its Timeout is the deadline of one request, 30 s when it has none
 }
 
-// Client calls Codat. It paces its requests, follows no redirects, and never repeats a request by itself; that is for
-// callers, who know what may be repeated. The one exception is net/http's: it sends a request once more when a kept-alive
-// connection turns out to be dead, which is the same bytes with the same Idempotency-Key.
+// Client calls Codat. It paces its requests, follows no redirects, and never repeats a write by itself, nor lets net/http do so when
+// a kept-alive connection turns out to be dead: that is for callers, who must know of each loss.
 type Client struct {
 	base   string
 	authz  string
@@ -156,6 +155,7 @@ func (c *Client) request(ctx context.Context, r call) (*http.Request, error) {
 	if err != nil {
 		return nil, err
 	}
+	req.GetBody = nil // or net/http may send it twice unseen
 	req.Header.Set("Authorization", c.authz)
 	req.Header.Set("Accept", "application/json")
 	if r.body != nil {

@@ -44,9 +44,16 @@ func applyPush(_ *Inbox, ctx context.Context, tx *store.Tx, d *store.Delivery, e
 	if e.Push == nil || e.Push.Key == "" {
 		return store.VerdictIgnored, nil
 	}
-	return tx.ApplyPushNews(ctx, d, store.PushNews{OperationKey: e.Push.Key, Outcome: store.Outcome{
-		Status: store.OutcomeStatus(e.Push.Status), RecordID: e.Push.RecordID, Source: "webhook"}})
+	o := store.Outcome{Status: store.OutcomeStatus(e.Push.Status), RecordID: e.Push.RecordID, Source: "webhook"}
+	if o.Status == store.OutcomeTimedOut {
+		o.Failure = timedOut
+	}
+	return tx.ApplyPushNews(ctx, d, store.PushNews{OperationKey: e.Push.Key, Outcome: o})
 }
+
+// timedOut is all there is to know of a write that Codat gave up waiting for; the reason of a failure is read instead.
+var timedOut = store.Failure{Fact: json.RawMessage(`{"kind":"directCost","operationStatus":"TimedOut"}`),
+	Cause: string(explain.CauseTimedOut), Rules: explain.Version}
 
 func applyConnection(i *Inbox, ctx context.Context, tx *store.Tx, d *store.Delivery, e codat.Event) (store.Verdict, error) {
 	if e.Connection == nil || e.Connection.ID == "" {

@@ -41,32 +41,49 @@ func (r *Reader) wakes() chan struct{} {
 
 // Ask has the company with Codat's id read soon; one that is not known here is looked up first.
 func (r *Reader) Ask(codatID string) {
-	r.mu.Lock()
-	if r.asked == nil {
-		r.asked = map[string]bool{}
-	}
-	r.asked[codatID] = true
-	r.mu.Unlock()
+	r.put(codatID)
 	select {
 	case r.wakes() <- struct{}{}:
 	default:
 	}
 }
 
-// settle is how long asked-for companies are collected: one sync of Codat's tells of each data type by itself.
-const settle = 500 * time.Millisecond
+// put has a company read at the next occasion.
+func (r *Reader) put(codatID string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.asked == nil {
+		r.asked = map[string]bool{}
+	}
+	r.asked[codatID] = true
+}
+
+const (
+	settle   = 500 * time.Millisecond // asked-for companies are collected: one sync of Codat's tells of each data type by itself
+	putOff   = 10 * time.Second       // until what another process was reading is tried again
+	readAll  = 24 * time.Hour
+	tryAgain = 10 * time.Minute // to read everything, when Codat did not let us
+)
 
 // Run reads everything, then again once a day, and what is asked for in between, until ctx ends.
 func (r *Reader) Run(ctx context.Context) error {
-	r.readAll(ctx)
-	day := time.NewTicker(24 * time.Hour)
-	defer day.Stop()
+	all := time.NewTimer(0)
+	defer all.Stop()
+	again := time.NewTicker(putOff)
+	defer again.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-day.C:
-			r.readAll(ctx)
+		case <-all.C:
+			next := readAll
+			if err := r.ReadAll(ctx); err != nil && ctx.Err() == nil {
+				r.Log.Error("read companies", "error", err)
+				next = tryAgain
+			}
+			all.Reset(next)
+		case <-again.C:
+			r.ReadAsked(ctx)
 		case <-r.wakes():
 			select {
 			case <-ctx.Done():
@@ -75,12 +92,6 @@ func (r *Reader) Run(ctx context.Context) error {
 			}
 			r.ReadAsked(ctx)
 		}
-	}
-}
-
-func (r *Reader) readAll(ctx context.Context) {
-	if err := r.ReadAll(ctx); err != nil && ctx.Err() == nil {
-		r.Log.Error("read companies", "error", err)
 	}
 }
 
@@ -97,24 +108,42 @@ func (r *Reader) ReadAsked(ctx context.Context) {
 	}
 }
 
+// readOne reads one company, when no other process reads about it just now; otherwise later.
 func (r *Reader) readOne(ctx context.Context, codatID string) error {
-	asked, err := r.Store.Now(ctx)
+	company, err := r.Store.CompanyByCodatID(ctx, codatID)
+	if errors.Is(err, store.ErrNotFound) {
+		if company, err = r.lookUp(ctx, codatID); err != nil || company.ID == 0 {
+			return err
+		}
+		return r.inTurn(ctx, company, func() error { return r.readCompany(ctx, company) })
+	}
 	if err != nil {
 		return err
+	}
+	return r.inTurn(ctx, company, func() error {
+		company, err := r.lookUp(ctx, codatID)
+		if err != nil || company.ID == 0 {
+			return err
+		}
+		return r.readCompany(ctx, company)
+	})
+}
+
+// lookUp reads what Codat says of a company itself. The zero company is one that Codat does not have any more.
+func (r *Reader) lookUp(ctx context.Context, codatID string) (store.Company, error) {
+	asked, err := r.Store.Now(ctx)
+	if err != nil {
+		return store.Company{}, err
 	}
 	c, err := r.Codat.Company(ctx, codatID)
 	if notFound(err) {
 		gone := store.Failure{Fact: json.RawMessage(`{}`), Cause: string(explain.CauseCompanyGone), Rules: explain.Version}
-		return r.Store.InTx(ctx, func(tx *store.Tx) error { return tx.CompanyDeleted(ctx, codatID, gone) })
+		return store.Company{}, r.Store.InTx(ctx, func(tx *store.Tx) error { return tx.CompanyDeleted(ctx, codatID, gone) })
 	}
 	if err != nil {
-		return err
+		return store.Company{}, err
 	}
-	company, err := r.save(ctx, c, asked)
-	if err != nil {
-		return err
-	}
-	return r.inTurn(ctx, company)
+	return r.save(ctx, c, asked)
 }
 
 // ReadAll reads every company to the end. A company whose ledger cannot be read does not keep the others from being read;
@@ -147,14 +176,16 @@ func (r *Reader) ReadAll(ctx context.Context) error {
 		if seen[c.CodatID] || c.Example {
 			continue
 		}
-		if err := r.readOne(ctx, c.CodatID); err != nil { // not in the list: gone, or added while we read
+		if err := r.readOne(ctx, c.CodatID); refused(err) { // not in the list: gone, or added while we read
+			return err
+		} else if err != nil {
 			r.Log.Warn("look for company", "company", c.CodatID, "error", err)
 		}
 	}
 	for _, c := range companies {
-		if err := r.inTurn(ctx, c); err != nil {
-			if ctx.Err() != nil {
-				return ctx.Err()
+		if err := r.inTurn(ctx, c, func() error { return r.readCompany(ctx, c) }); err != nil {
+			if ctx.Err() != nil || refused(err) {
+				return err
 			}
 			r.Log.Warn("read ledger", "company", c.CodatID, "error", err)
 		}
@@ -172,17 +203,17 @@ func (r *Reader) save(ctx context.Context, c codat.Company, asked time.Time) (co
 	return company, err
 }
 
-// inTurn reads one company, or asks for it again when another process reads about it just now.
-func (r *Reader) inTurn(ctx context.Context, c store.Company) error {
+// inTurn reads about one company with the right to do so, or puts it off when another process has that.
+func (r *Reader) inTurn(ctx context.Context, c store.Company, read func() error) error {
 	free, err := r.Store.BeginReading(ctx, c.ID)
 	if err != nil {
 		return err
 	}
 	if !free {
-		r.Ask(c.CodatID)
+		r.put(c.CodatID)
 		return nil
 	}
-	err = r.readCompany(ctx, c)
+	err = read()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
 	return errors.Join(err, r.Store.EndReading(ctx, c.ID))
@@ -297,15 +328,21 @@ func (r *Reader) records(ctx context.Context, c store.Company, conn store.Connec
 	} else {
 		err = errors.Join(err, bankErr)
 	}
-	if supplierErr := copyTo(ctx, codat.Pages(ctx, suppliers), supplier, reading.Suppliers); supplierErr == nil {
-		err = errors.Join(err, reading.Ended(ctx, store.LedgerSuppliers))
-	} else {
-		err = errors.Join(err, supplierErr)
+	supplierErr := copyTo(ctx, codat.Pages(ctx, suppliers), supplier, reading.Suppliers)
+	if supplierErr == nil {
+		supplierErr = reading.Ended(ctx, store.LedgerSuppliers)
 	}
-	if taxErr := copyTo(ctx, codat.Pages(ctx, taxRates), taxRate, reading.TaxRates); taxErr == nil {
-		err = errors.Join(err, reading.Ended(ctx, store.LedgerTaxRates))
-	} else {
-		err = errors.Join(err, taxErr)
+	taxErr := copyTo(ctx, codat.Pages(ctx, taxRates), taxRate, reading.TaxRates)
+	if taxErr == nil {
+		taxErr = reading.Ended(ctx, store.LedgerTaxRates)
+	}
+	return errors.Join(err, unlessNone(supplierErr), unlessNone(taxErr))
+}
+
+// unlessNone is err, but for Codat's saying that there are no such records: not every platform has them, or lets Codat read them.
+func unlessNone(err error) error {
+	if notFound(err) {
+		return nil
 	}
 	return err
 }
@@ -328,31 +365,36 @@ func copyTo[From, To any](ctx context.Context, pages iter.Seq2[[]From, error], c
 }
 
 func account(a codat.Account) store.Account {
-	status := string(a.Status)
-	if a.Metadata.IsDeleted {
-		status = "Archived"
-	}
 	return store.Account{CodatID: a.ID, NominalCode: a.NominalCode, Name: a.Name, Type: string(a.Type), Category: a.FullyQualifiedCategory,
-		Currency: a.Currency, Status: status, IsBank: a.IsBankAccount}
+		Currency: a.Currency, Status: status(a.Status, a.Metadata), IsBank: a.IsBankAccount}
 }
 
 func bankAccount(b codat.BankAccount) store.Account {
-	status := string(b.Status)
-	if b.Metadata.IsDeleted {
-		status = "Archived"
-	}
-	return store.Account{CodatID: b.ID, NominalCode: b.NominalCode, Name: b.AccountName, Type: "Asset", Currency: b.Currency, Status: status, IsBank: true}
+	return store.Account{CodatID: b.ID, NominalCode: b.NominalCode, Name: b.AccountName, Type: "Asset", Currency: b.Currency, Status: status(b.Status, b.Metadata), IsBank: true}
 }
 
 func supplier(s codat.Supplier) store.Supplier {
-	return store.Supplier{CodatID: s.ID, Name: s.SupplierName, Currency: s.DefaultCurrency, Status: string(s.Status)}
+	return store.Supplier{CodatID: s.ID, Name: s.SupplierName, Currency: s.DefaultCurrency, Status: status(s.Status, s.Metadata)}
+}
+
+func status(s codat.RecordStatus, m codat.Metadata) string {
+	if m.IsDeleted {
+		return "Archived"
+	}
+	return string(s)
 }
 
 func taxRate(t codat.TaxRate) store.TaxRate {
-	return store.TaxRate{CodatID: t.ID, Name: t.Name, Code: t.Code, EffectiveRate: strings.TrimSpace(t.EffectiveTaxRate.String()), Status: string(t.Status)}
+	return store.TaxRate{CodatID: t.ID, Name: t.Name, Code: t.Code, EffectiveRate: strings.TrimSpace(t.EffectiveTaxRate.String()), Status: status(t.Status, t.Metadata)}
 }
 
 func notFound(err error) bool {
 	e, ok := errors.AsType[*codat.Error](err)
 	return ok && e.HTTPStatus == http.StatusNotFound
+}
+
+// refused reports whether Codat does not let us read anything for now.
+func refused(err error) bool {
+	e, ok := errors.AsType[*codat.Error](err)
+	return ok && (e.HTTPStatus == http.StatusUnauthorized || e.HTTPStatus == http.StatusPaymentRequired || e.HTTPStatus == http.StatusTooManyRequests)
 }

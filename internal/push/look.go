@@ -20,51 +20,61 @@ const lookFor = 30 * time.Minute
 // kind that no step holds, requested since it was first sent, and not failed. A cost takes an operation for its own only after
 // its record was read, when reference, total, date and currency are equal, and of exactly one. It was never accepted when
 // nothing may be it in two readings a minute apart, the first a minute after the last send. Everything else needs a person.
-func (s *Sweeper) lookForCosts(ctx context.Context, sw store.Sweep, costs []store.SweepStep, history []codat.PushOperation) error {
-	if len(costs) == 0 {
-		return nil
-	}
-	keys := make([]string, len(history))
-	for i, op := range history {
-		keys[i] = op.PushOperationKey
-	}
-	claimed, err := s.Store.ClaimedOperations(ctx, keys)
-	if err != nil {
-		return err
-	}
+func (s *Sweeper) lookForCosts(ctx context.Context, sw store.Sweep, costs []store.SweepStep, h history) error {
 	// Those that can be told are told first, so that what is left is left for the others.
 	undecided := costs[:0:0]
 	for _, step := range costs {
-		key, decided, err := s.adopt(ctx, sw, step, candidates(history, claimed, step))
+		key, decided, err := s.adopt(ctx, sw, step, h.candidates(step))
 		if err != nil {
 			return err
 		}
 		if key != "" {
-			claimed[key] = step.ID
+			h.claimed[key] = step.ID
 		}
 		if !decided {
 			undecided = append(undecided, step)
 		}
 	}
 	for _, step := range undecided {
-		if err := s.resign(ctx, sw, step, candidates(history, claimed, step)); err != nil {
+		if err := s.resign(ctx, sw, step, h.candidates(step)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func candidates(history []codat.PushOperation, claimed map[string]int64, step store.SweepStep) []codat.PushOperation {
+// history is a company's operations as Codat has them, back past the first send of what is looked for.
+type history struct {
+	operations []codat.PushOperation
+	claimed    map[string]int64 // those that a step of ours holds, by their keys
+}
+
+// candidates are the operations that may be that step.
+func (h history) candidates(step store.SweepStep) []codat.PushOperation {
 	var ops []codat.PushOperation
-	for _, op := range history {
+	for _, op := range h.operations {
 		at := op.RequestedOnUTC.Ptr()
-		_, taken := claimed[op.PushOperationKey]
-		if !taken && op.ConnectionID == step.Connection && op.DataType == kindOf(step.Kind).dataType && op.Status != codat.PushFailed &&
-			(at == nil || step.FirstSentAt == nil || at.After(step.FirstSentAt.Add(-before))) {
-			ops = append(ops, op)
+		_, taken := h.claimed[op.PushOperationKey]
+		if taken || op.ConnectionID != step.Connection || op.DataType != "" && op.DataType != kindOf(step.Kind).dataType ||
+			op.Status == codat.PushFailed || at != nil && step.FirstSentAt != nil && !at.After(step.FirstSentAt.Add(-before)) {
+			continue
 		}
+		if len(op.Changes) > 0 && (op.Changes[0].Type == "Deleted" || op.Changes[0].Type == "AttachmentUploaded") {
+			continue // of the same data type, and no new record
+		}
+		ops = append(ops, op)
 	}
 	return ops
+}
+
+// late is true of a step that has been looked for long enough.
+func late(sw store.Sweep, step store.SweepStep) bool {
+	return step.SentAt != nil && sw.Now.Sub(*step.SentAt) > lookFor
+}
+
+// open reports whether something may still become of one of the operations.
+func open(ops []codat.PushOperation) bool {
+	return slices.ContainsFunc(ops, func(op codat.PushOperation) bool { return op.Status != codat.PushSuccess })
 }
 
 // adopt takes the one candidate whose record is what the cost asked for, after having the ledger read, and returns its key. It
@@ -76,17 +86,29 @@ func (s *Sweeper) adopt(ctx context.Context, sw store.Sweep, step store.SweepSte
 			written = append(written, op)
 		}
 	}
-	if len(written) == 0 || platformOf(step.PlatformKey).dropsReference {
+	switch {
+	case len(written) == 0, platformOf(step.PlatformKey).dropsReference:
 		return "", false, nil
+	case open(candidates) && !late(sw, step): // our own, sent twice, may be both
+		return "", true, s.Store.Synced(ctx, step.ID, "", time.Minute)
 	}
-	if done, err := s.synced(ctx, sw, []store.SweepStep{step}, kindOf(step.Kind).dataType); !done || err != nil {
-		return "", true, err
+	dataTypes := []string{kindOf(step.Kind).dataType}
+	for _, op := range written {
+		if t := op.Changes[0].RecordRef.DataType; t != "" && !slices.Contains(dataTypes, t) {
+			dataTypes = append(dataTypes, t) // Xero makes a directIncome of a negative cost
+		}
+	}
+	if done, err := s.synced(ctx, sw, step, dataTypes...); !done || err != nil {
+		return "", !late(sw, step), err
 	}
 	var mine []codat.PushOperation
 	for _, op := range written {
 		record, err := s.Codat.Cost(ctx, sw.Company, step.Connection, op.Changes[0].RecordRef)
+		if notFound(err) && late(sw, step) { // gone again
+			continue
+		}
 		if notFound(err) { // written since the ledger was read
-			return "", true, s.Store.Synced(ctx, []int64{step.ID}, "", syncEvery)
+			return "", true, s.Store.Synced(ctx, step.ID, "", time.Minute)
 		}
 		if err != nil {
 			return "", true, err
@@ -105,16 +127,12 @@ func (s *Sweeper) adopt(ctx context.Context, sw store.Sweep, step store.SweepSte
 // resign settles a cost that is none of the candidates for certain: without any it is absent; while one is still open it is looked
 // for again; otherwise a person must look.
 func (s *Sweeper) resign(ctx context.Context, sw store.Sweep, step store.SweepStep, candidates []codat.PushOperation) error {
-	open := false
-	for _, op := range candidates {
-		open = open || op.Status != codat.PushSuccess
-	}
 	switch {
 	case len(candidates) == 0:
 		_, err := s.Store.Absent(ctx, step.ID, sw.Now)
 		return err
-	case open && step.SentAt != nil && sw.Now.Sub(*step.SentAt) < lookFor:
-		return s.Store.Synced(ctx, []int64{step.ID}, "", time.Minute)
+	case open(candidates) && !late(sw, step):
+		return s.Store.Synced(ctx, step.ID, "", time.Minute)
 	}
 	return s.Store.GiveUp(ctx, step.ID, known(explain.CauseLostReply, ""))
 }
@@ -133,11 +151,12 @@ func same(body []byte, record codat.DirectCostRecord) bool {
 
 // lookForRecords looks in the ledger for accounts and suppliers in doubt: Codat is asked to read it, then we read what it has.
 // One record of that name or code is the one; several are for a person to choose from; none, twice, a minute apart, means that
-// it was never accepted. One whose operation is known may still appear, and is not made again.
-func (s *Sweeper) lookForRecords(ctx context.Context, sw store.Sweep, steps []store.SweepStep) error {
+// it was never accepted, unless an operation in the history may be it. One whose operation is known may still appear, and is not
+// made again.
+func (s *Sweeper) lookForRecords(ctx context.Context, sw store.Sweep, steps []store.SweepStep, h history) error {
 	read := false
 	for _, step := range steps {
-		done, err := s.synced(ctx, sw, []store.SweepStep{step}, kindOf(step.Kind).dataType)
+		done, err := s.synced(ctx, sw, step, kindOf(step.Kind).dataType)
 		if err != nil || !done {
 			if err != nil {
 				return err
@@ -150,14 +169,14 @@ func (s *Sweeper) lookForRecords(ctx context.Context, sw store.Sweep, steps []st
 			}
 			read = true
 		}
-		if err := s.lookForRecord(ctx, sw, step); err != nil {
+		if err := s.lookForRecord(ctx, sw, step, h); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (s *Sweeper) lookForRecord(ctx context.Context, sw store.Sweep, step store.SweepStep) error {
+func (s *Sweeper) lookForRecord(ctx context.Context, sw store.Sweep, step store.SweepStep, h history) error {
 	matches, cause := s.Store.AccountMatches, explain.CauseAmbiguousAccount
 	if step.Kind == store.SupplierStep {
 		matches, cause = s.Store.SupplierMatches, explain.CauseAmbiguousSupplier
@@ -180,11 +199,11 @@ func (s *Sweeper) lookForRecord(ctx context.Context, sw store.Sweep, step store.
 		return s.Store.Found(ctx, step.ID, found[0])
 	case len(found) > 1:
 		return s.Store.NotFound(ctx, step.ID, known(cause, step.Label))
-	case step.OperationKey == nil:
+	case step.OperationKey == nil && len(h.candidates(step)) == 0:
 		_, err = s.Store.Absent(ctx, step.ID, sw.Now)
 		return err
 	case step.SentAt != nil && sw.Now.Sub(*step.SentAt) > 24*time.Hour:
 		return s.Store.NotFound(ctx, step.ID, known(explain.CauseTimedOut, step.Label))
 	}
-	return s.Store.Synced(ctx, []int64{step.ID}, "", 5*time.Minute)
+	return s.Store.Synced(ctx, step.ID, "", time.Minute)
 }

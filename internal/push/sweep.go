@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"tallylight/internal/codat"
+	"tallylight/internal/explain"
 	"tallylight/store"
 )
 
@@ -58,7 +59,7 @@ func (s *Sweeper) Run(ctx context.Context) error {
 		if err != nil {
 			idle = longestIdle
 		}
-		timer := time.NewTimer(max(idle, 100*time.Millisecond))
+		timer := time.NewTimer(max(idle, time.Second)) // Wake is for speed
 		select {
 		case <-ctx.Done():
 		case <-timer.C:
@@ -113,7 +114,7 @@ func (s *Sweeper) sweep(ctx context.Context, sw store.Sweep) {
 			log.Error("end reading", "error", err)
 		}
 	}()
-	var known, costs, records, waiting []store.SweepStep
+	var known, costs, records, unknown, waiting []store.SweepStep
 	for _, step := range sw.Steps {
 		switch {
 		case step.WaitReason == ledgerSync:
@@ -123,13 +124,18 @@ func (s *Sweeper) sweep(ctx context.Context, sw store.Sweep) {
 		case step.State == store.StepLooking:
 			records = append(records, step)
 		}
-		if step.OperationKey != nil {
+		switch {
+		case step.OperationKey != nil:
 			known = append(known, step)
+		case step.State == store.StepLooking:
+			unknown = append(unknown, step)
 		}
 	}
+	var h history
 	for _, part := range []func() error{
-		func() error { return s.operations(ctx, sw, known, costs) },
-		func() error { return s.lookForRecords(ctx, sw, records) },
+		func() (err error) { h, err = s.operations(ctx, sw, known, unknown); return err },
+		func() error { return s.lookForCosts(ctx, sw, costs, h) },
+		func() error { return s.lookForRecords(ctx, sw, records, h) },
 		func() error { return s.awaitLedger(ctx, sw, waiting) },
 	} {
 		if err := part(); err != nil {
@@ -166,38 +172,42 @@ func (s *Sweeper) refused(ctx context.Context, sw store.Sweep, err error) {
 	}
 }
 
-// operations reads the operations of the known steps, one by itself and several from the history, and looks there for the costs.
-func (s *Sweeper) operations(ctx context.Context, sw store.Sweep, known, costs []store.SweepStep) error {
-	if len(costs) == 0 && len(known) == 1 {
-		op, err := s.Codat.PushOperation(ctx, sw.Company, *known[0].OperationKey)
-		if err != nil {
-			return err
+// operations reads the operations of the known steps, one by itself and several from the history, which is returned for those of
+// which no operation is known.
+func (s *Sweeper) operations(ctx context.Context, sw store.Sweep, known, unknown []store.SweepStep) (h history, err error) {
+	byKey := map[string]codat.PushOperation{}
+	if len(unknown) > 0 || len(known) > 1 {
+		if h, err = s.history(ctx, sw, append(unknown[:len(unknown):len(unknown)], known...)); err != nil {
+			return h, err
 		}
-		return s.answered(ctx, known[0], op)
-	}
-	if len(costs)+len(known) == 0 {
-		return nil
-	}
-	history, err := s.history(ctx, sw, append(costs[:len(costs):len(costs)], known...))
-	if err != nil {
-		return err
-	}
-	byKey := make(map[string]codat.PushOperation, len(history))
-	for _, op := range history {
-		byKey[op.PushOperationKey] = op
+		for _, op := range h.operations {
+			byKey[op.PushOperationKey] = op
+		}
 	}
 	for _, step := range known {
 		op, found := byKey[*step.OperationKey]
 		if !found {
-			if op, err = s.Codat.PushOperation(ctx, sw.Company, *step.OperationKey); err != nil {
-				return err
-			}
+			op, err = s.Codat.PushOperation(ctx, sw.Company, *step.OperationKey)
 		}
-		if err := s.answered(ctx, step, op); err != nil {
-			return err
+		switch {
+		case notFound(err): // Codat has forgotten it
+			err = s.lost(ctx, sw, step)
+		case err == nil:
+			err = s.answered(ctx, step, op)
+		}
+		if err != nil {
+			return h, err
 		}
 	}
-	return s.lookForCosts(ctx, sw, costs, history)
+	return h, nil
+}
+
+// lost gives an operation up that Codat has not known for a day.
+func (s *Sweeper) lost(ctx context.Context, sw store.Sweep, step store.SweepStep) error {
+	if step.SentAt == nil || sw.Now.Sub(*step.SentAt) < 24*time.Hour {
+		return nil
+	}
+	return s.Store.OperationLost(ctx, step.ID, known(explain.CauseLostReply, ""))
 }
 
 func (s *Sweeper) answered(ctx context.Context, step store.SweepStep, op codat.PushOperation) error {
@@ -209,9 +219,9 @@ func (s *Sweeper) answered(ctx context.Context, step store.SweepStep, op codat.P
 // before is how much earlier than our first send an operation may say it was requested: clocks differ.
 const before = 5 * time.Minute
 
-// history is the company's operations, newest first, back past the first send of any of the steps; those of others among them
-// are kept for a person to see.
-func (s *Sweeper) history(ctx context.Context, sw store.Sweep, steps []store.SweepStep) ([]codat.PushOperation, error) {
+// history reads the company's operations back past the first send of any of the steps; those of others among them are kept for a
+// person to see.
+func (s *Sweeper) history(ctx context.Context, sw store.Sweep, steps []store.SweepStep) (history, error) {
 	oldest := sw.Now
 	for _, step := range steps {
 		if step.FirstSentAt != nil && step.FirstSentAt.Before(oldest) {
@@ -223,14 +233,22 @@ func (s *Sweeper) history(ctx context.Context, sw store.Sweep, steps []store.Swe
 		return s.Codat.PushOperations(ctx, sw.Company, page)
 	}) {
 		if err != nil {
-			return nil, err
+			return history{}, err
 		}
 		ops = append(ops, page...)
 		if past(page, oldest.Add(-before)) {
 			break
 		}
 	}
-	return ops, s.noteForeign(ctx, sw, ops, oldest.Add(-before))
+	keys := make([]string, len(ops))
+	for i, op := range ops {
+		keys[i] = op.PushOperationKey
+	}
+	claimed, err := s.Store.ClaimedOperations(ctx, keys)
+	if err != nil {
+		return history{}, err
+	}
+	return history{ops, claimed}, s.noteForeign(ctx, sw, ops, oldest.Add(-before))
 }
 
 // past reports whether a page, and so all that follow, is older than that. Codat documents no order for the history: one that is
@@ -274,12 +292,12 @@ const syncEvery = 10 * time.Second
 // awaitLedger sends the costs on whose new account or supplier the ledger did not know, once Codat has read it again.
 func (s *Sweeper) awaitLedger(ctx context.Context, sw store.Sweep, steps []store.SweepStep) error {
 	for _, step := range steps {
-		done, err := s.synced(ctx, sw, []store.SweepStep{step}, kindOf(store.SupplierStep).dataType, kindOf(store.AccountStep).dataType)
+		done, err := s.synced(ctx, sw, step, kindOf(store.SupplierStep).dataType, kindOf(store.AccountStep).dataType)
 		if err != nil {
 			return err
 		}
 		if done {
-			if err := s.Store.LedgerSynced(ctx, []int64{step.ID}); err != nil {
+			if err := s.Store.LedgerSynced(ctx, step.ID); err != nil {
 				return err
 			}
 		}
@@ -287,38 +305,33 @@ func (s *Sweeper) awaitLedger(ctx context.Context, sw store.Sweep, steps []store
 	return nil
 }
 
-// synced has Codat read data types of the steps' one connection, and reports whether that has ended: it asks for it the first time,
-// and after how it went the next times. One that went wrong is asked for again.
-func (s *Sweeper) synced(ctx context.Context, sw store.Sweep, steps []store.SweepStep, dataTypes ...string) (bool, error) {
-	ids := make([]int64, len(steps))
-	for i, step := range steps {
-		ids[i] = step.ID
-	}
-	id := steps[0].SyncID
-	if id != nil {
-		op, err := s.Codat.PullOperation(ctx, sw.Company, *id)
+// synced has Codat read data types of a step's connection, and reports whether that has ended: it asks for it the first time, and
+// after how it went the next times. One that went wrong is asked for again.
+func (s *Sweeper) synced(ctx context.Context, sw store.Sweep, step store.SweepStep, dataTypes ...string) (bool, error) {
+	if step.SyncID != nil {
+		op, err := s.Codat.PullOperation(ctx, sw.Company, *step.SyncID)
 		switch {
 		case notFound(err), err == nil && op.IsErrored:
-			return false, s.Store.Synced(ctx, ids, "", time.Minute)
+			return false, s.Store.Synced(ctx, step.ID, "", time.Minute)
 		case err != nil:
 			return false, err
 		case op.IsCompleted:
 			return true, nil
 		}
-		return false, s.Store.Synced(ctx, ids, *id, syncEvery)
+		return false, s.Store.Synced(ctx, step.ID, *step.SyncID, syncEvery)
 	}
 	var last codat.PullOperation
 	for _, t := range dataTypes {
-		op, err := s.Codat.QueueSync(ctx, sw.Company, t, steps[0].Connection)
-		if e, ok := errors.AsType[*codat.Error](err); ok && e.HTTPStatus == http.StatusBadRequest || ok && e.HTTPStatus == http.StatusConflict {
-			return false, s.Store.Synced(ctx, ids, "", syncEvery) // one is under way already, and may have begun too early for us
+		op, err := s.Codat.QueueSync(ctx, sw.Company, t, step.Connection)
+		if e, ok := errors.AsType[*codat.Error](err); ok && (e.HTTPStatus == http.StatusBadRequest || e.HTTPStatus == http.StatusConflict) {
+			return false, s.Store.Synced(ctx, step.ID, "", time.Minute) // one is under way already, and may have begun too early for us
 		}
 		if err != nil {
 			return false, err
 		}
 		last = op
 	}
-	return false, s.Store.Synced(ctx, ids, last.ID, syncEvery)
+	return false, s.Store.Synced(ctx, step.ID, last.ID, syncEvery)
 }
 
 func notFound(err error) bool {

@@ -115,6 +115,7 @@ func (w *Worker) send(ctx context.Context, c store.Claim) {
 			return
 		}
 	}
+	began := time.Now().Round(0) // by the clock on the wall, which goes on while the machine sleeps
 	attempt, err := w.Store.BeginAttempt(ctx, c, string(k.path), body)
 	if errors.Is(err, store.ErrLeaseLost) {
 		return
@@ -122,6 +123,9 @@ func (w *Worker) send(ctx context.Context, c store.Claim) {
 	if err != nil {
 		log.Error("begin attempt", "error", err) // unsent; the lease runs out
 		return
+	}
+	if time.Now().Round(0).Sub(began) > lease {
+		return // long asleep: somebody else has taken the step up
 	}
 	reply, err := w.Codat.Push(ctx, c.IdempotencyKey, c.Company, c.Connection, k.path, body)
 	if err != nil {

@@ -213,7 +213,6 @@ CREATE TABLE push_steps (
   asked           int NOT NULL DEFAULT 0,
   sync_id         text,                                -- while looking: the reading of the ledger that Codat was asked for
   absent_at       timestamptz,                         -- while looking: when it was first found to be absent
-  absent_for      int NOT NULL DEFAULT 0,              -- keys that were proven never to have been accepted
   record_id       text,
   record_type     text,
   retired         boolean NOT NULL DEFAULT false,      -- its record has left the ledger: it may be made again

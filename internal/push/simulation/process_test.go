@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"regexp"
 	"runtime"
 	"runtime/debug"
 	"slices"
@@ -155,6 +156,9 @@ var (
 	errPatience = errors.New("context deadline exceeded (Client.Timeout exceeded while awaiting headers)")
 )
 
+// reading are the requests of a reading of the books, which are not worth telling.
+var reading = regexp.MustCompile(`/data/[a-zA-Z]+$|/connections$|/companies(/company-\d)?$`)
+
 func (l line) RoundTrip(req *http.Request) (*http.Response, error) {
 	w := l.w
 	var body []byte
@@ -178,7 +182,10 @@ func (l line) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, errPatience
 	}
 	w.pass(time.Duration(w.chance.IntN(200)+1) * time.Millisecond)
-	w.say("%s: %s", r.what, what)
+	told := f != fine || !reading.MatchString(req.URL.Path)
+	if told {
+		w.say("%s: %s", r.what, what)
+	}
 	switch f {
 	case unreachable:
 		w.tellTime()
@@ -214,7 +221,9 @@ func (l line) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 	}
 	w.pass(time.Duration(w.chance.IntN(3000)+1) * time.Millisecond)
-	w.say("%s: answer %d", r.what, a.status)
+	if told || a.status != 200 {
+		w.say("%s: answer %d", r.what, a.status)
+	}
 	w.wait("has the answer to " + what)
 	r.sends = ""
 	w.tellTime()

@@ -224,7 +224,9 @@ func (w *world) settle(p *process) {
 // atRest reports whether nothing moves any more: what is in progress, Codat will never end.
 func (w *world) atRest() bool {
 	if len(w.cloud.travels) > 0 || len(w.strings(`SELECT kind FROM push_steps s JOIN companies c ON c.id = s.company_id
-		WHERE s.state <> 'pending' AND c.deleted_at IS NULL AND s.ask_at < clock() + interval '20 min'`)) > 0 {
+			JOIN connections cn ON cn.id = s.connection_id
+		WHERE s.state = 'sending' OR s.state = 'ready' AND s.doubt OR
+			s.state <> 'pending' AND c.deleted_at IS NULL AND cn.status = 'Linked' AND s.ask_at < clock() + interval '20 min'`)) > 0 {
 		return false
 	}
 	for _, s := range w.look() {
