@@ -72,7 +72,7 @@ func activityText(a store.Activity, pushes []store.Push) string {
 	case "retried":
 		return a.Actor + " pressed Retry"
 	case "withdrew":
-		return a.Actor + " withdrew the push: nothing of it had been sent"
+		return a.Actor + " withdrew the push: nothing of it was on its way"
 	case "changed":
 		return a.Actor + " changed " + changes(a.Detail)
 	case "found it in the ledger":

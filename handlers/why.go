@@ -9,6 +9,9 @@ import (
 	"tallylight/views"
 )
 
+// codeTaken is the cause that is about the code we chose for a new account, which the ledger need not repeat.
+const codeTaken = "account_code_taken"
+
 // why explains the newest push, when it failed or needs checking: the cause, what to do about it and where, and what Codat said.
 func why(p store.Push, i store.ExpenseItem, may views.Rights) *views.Explanation {
 	if p.State != store.PushFailed && p.State != store.PushNeedsChecking {
@@ -16,7 +19,11 @@ func why(p store.Push, i store.ExpenseItem, may views.Rights) *views.Explanation
 	}
 	step := culprit(p)
 	fact := failureOf(step, p.Platform)
-	x := explain.Explain(explain.Cause(p.Cause), p.Subject, fact)
+	subject := p.Subject
+	if p.Cause == codeTaken && subject == "" {
+		subject = orNone(step.Code)
+	}
+	x := explain.Explain(explain.Cause(p.Cause), subject, fact)
 	out := &views.Explanation{Title: "Why it failed", Cause: x.Cause, Do: x.Do, Who: x.Who, Raw: rawFailure(fact, step)}
 	if p.State == store.PushNeedsChecking {
 		out.Title = "What needs checking"

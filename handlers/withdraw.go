@@ -10,7 +10,7 @@ import (
 	"tallylight/store"
 )
 
-// expenseWithdraw takes back the push of one expense, if nothing of it was sent.
+// expenseWithdraw takes back the push of one expense, if nothing of it is on its way.
 func (h *Handlers) expenseWithdraw(w http.ResponseWriter, r *http.Request, who store.User) error {
 	id, err := pathID(r)
 	if err != nil {
@@ -53,7 +53,7 @@ func (h *Handlers) withdrawnSentence(ctx context.Context, ids, withdrawn []int64
 	for _, i := range items {
 		if slices.Contains(withdrawn, i.ID) {
 			if len(withdrawn) == 1 {
-				said = append(said, i.Reference+" is withdrawn. Nothing of it had been sent.")
+				said = append(said, i.Reference+" is withdrawn. Nothing of it will be sent.")
 			}
 			continue
 		}
@@ -62,7 +62,7 @@ func (h *Handlers) withdrawnSentence(ctx context.Context, ids, withdrawn []int64
 		}
 	}
 	if n := len(withdrawn); n > 1 {
-		said = slices.Insert(said, 0, expenses(n)+" are withdrawn. Nothing of them had been sent.")
+		said = slices.Insert(said, 0, expenses(n)+" are withdrawn. Nothing of them will be sent.")
 	}
 	if refused > fewRefusals {
 		said = append(said, fmt.Sprintf("%s more could not be withdrawn either.", number(refused-fewRefusals)))

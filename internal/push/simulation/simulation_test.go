@@ -67,6 +67,8 @@ func liveThrough(t *testing.T, first uint64, n int) {
 
 // history lives through one history, and returns the world at its end.
 func history(ctx context.Context, s *stage, seed uint64) *world {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second) // for one that would never end
+	defer cancel()
 	w := newWorld(ctx, s, rand.New(rand.NewPCG(seed, 0)))
 	defer w.bury()
 	w.begin(pick(w.chance, []int{1, 1, 1, 2}), 1+w.chance.IntN(4))
