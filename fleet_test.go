@@ -84,17 +84,6 @@ func newFleet(t testing.TB, companies int, c sandbox.Config) *fleet {
 	t.Helper()
 	f := &fleet{t: t, alive: map[string]bool{}, air: air{now: map[string]int{}, most: map[string]int{}, pushes: map[string]int{}}}
 	dsn := storetest.DSN(t)
-	if d := os.Getenv("TL_LOAD_DSN"); d != "" {
-		dsn = d
-		s, err := store.Open(t.Context(), dsn)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := s.Migrate(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		s.Close()
-	}
 	var err error
 	if f.store, err = store.Open(t.Context(), dsn); err != nil {
 		t.Fatal(err)

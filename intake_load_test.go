@@ -191,9 +191,10 @@ func volley(t testing.TB, address string, messages []message, connections int) t
 }
 
 // quantile is of sorted values.
-func quantile[T any](sorted []T, q float64) T { return sorted[min(len(sorted)-1, int(q*float64(len(sorted))))] }
+func quantile[T any](sorted []T, q float64) T {
+	return sorted[min(len(sorted)-1, int(q*float64(len(sorted))))]
+}
 
 func median[T cmp.Ordered](values []T) T {
 	return quantile(slices.Sorted(slices.Values(values)), 0.5)
 }
-

@@ -93,7 +93,7 @@ type ConnectionNews struct {
 	CodatID, PlatformName, PlatformKey, SourceType, Status, LinkURL string
 
 	At         time.Time // when Codat says it was so; when Read, the moment before we asked
-	Read       bool      // we read it from Codat, by our clock: news of the same status never makes Codat's own news look old
+	Read       bool      // we read it from Codat, and asked at that time of our clock: it holds against whatever Codat told before that
 	LastSyncAt *time.Time
 	CreatedAt  *time.Time
 	Errors     json.RawMessage // nil leaves what is known
@@ -116,7 +116,7 @@ func (tx *Tx) SaveConnection(ctx context.Context, companyID int64, n ConnectionN
 		Older     bool
 	}
 	rows, err := tx.QueryxContext(ctx, `
-		SELECT id, status, deleted_at, $2 < status_at AND NOT ($3 AND status = $4) AS older
+		SELECT id, status, deleted_at, CASE WHEN $3 THEN $2 < told_at AND status <> $4 ELSE $2 < status_at END AS older
 		FROM connections WHERE codat_id = $1 FOR UPDATE`, n.CodatID, n.At, n.Read, n.Status)
 	if err != nil {
 		return 0, false, fmt.Errorf("read connection %q: %w", n.CodatID, err)
@@ -144,6 +144,7 @@ func (tx *Tx) SaveConnection(ctx context.Context, companyID int64, n ConnectionN
 			source_type = coalesce(nullif(excluded.source_type, ''), connections.source_type),
 			status = coalesce(nullif($6, ''), connections.status),
 			status_at = CASE WHEN $13 AND $6 = connections.status THEN connections.status_at ELSE excluded.status_at END,
+			told_at = CASE WHEN $13 THEN connections.told_at ELSE clock() END,
 			changed_at = CASE WHEN $6 NOT IN ('', connections.status) OR $12 THEN clock() ELSE connections.changed_at END,
 			link_url = coalesce(nullif(excluded.link_url, ''), connections.link_url),
 			last_sync_at = coalesce(excluded.last_sync_at, connections.last_sync_at),

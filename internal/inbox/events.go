@@ -86,10 +86,10 @@ func applyConnection(i *Inbox, ctx context.Context, tx *store.Tx, d *store.Deliv
 		return "", err
 	}
 	d.CompanyID, d.ConnectionID = &company.ID, &id
+	i.ReadCompany(e.CompanyID) // of old news, too: Codat's clock may not be ours
 	if !changed {
 		return store.VerdictDuplicate, nil
 	}
-	i.ReadCompany(e.CompanyID)
 	return store.VerdictApplied, nil
 }
 

@@ -29,9 +29,15 @@ type Reader struct {
 	Log   *slog.Logger
 
 	mu     sync.Mutex
-	asked  map[string]bool // Codat's company ids that somebody asked for
+	asked  map[string]request // by Codat's company id
 	wake   chan struct{}
 	wakeUp sync.Once
+}
+
+// request is that a company be read, not before it is due: what failed is tried again ever later.
+type request struct {
+	due   time.Time // by the database's clock; zero is at once
+	tries int       // that failed
 }
 
 func (r *Reader) wakes() chan struct{} {
@@ -41,21 +47,36 @@ func (r *Reader) wakes() chan struct{} {
 
 // Ask has the company with Codat's id read soon; one that is not known here is looked up first.
 func (r *Reader) Ask(codatID string) {
-	r.put(codatID)
+	r.put(codatID, request{})
 	select {
 	case r.wakes() <- struct{}{}:
 	default:
 	}
 }
 
-// put has a company read at the next occasion.
-func (r *Reader) put(codatID string) {
+func (r *Reader) put(codatID string, q request) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.asked == nil {
-		r.asked = map[string]bool{}
+		r.asked = map[string]request{}
 	}
-	r.asked[codatID] = true
+	if was, asked := r.asked[codatID]; !asked || q.due.Before(was.due) {
+		r.asked[codatID] = q
+	}
+}
+
+// take returns the requests that are due.
+func (r *Reader) take(now time.Time) map[string]request {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	due := map[string]request{}
+	for id, q := range r.asked {
+		if !q.due.After(now) {
+			due[id] = q
+			delete(r.asked, id)
+		}
+	}
+	return due
 }
 
 const (
@@ -95,17 +116,23 @@ func (r *Reader) Run(ctx context.Context) error {
 	}
 }
 
-// ReadAsked reads the companies that somebody asked for.
+// ReadAsked reads the companies that somebody asked for, and those that could not be read before.
 func (r *Reader) ReadAsked(ctx context.Context) {
-	r.mu.Lock()
-	asked := r.asked
-	r.asked = nil
-	r.mu.Unlock()
-	for _, id := range slices.Sorted(maps.Keys(asked)) {
+	now, err := r.Store.Now(ctx)
+	if err != nil {
+		return // said by whoever needs the database more
+	}
+	due := r.take(now)
+	for _, id := range slices.Sorted(maps.Keys(due)) {
 		if err := r.readOne(ctx, id); err != nil && ctx.Err() == nil {
 			r.Log.Error("read company", "company", id, "error", err)
+			r.failed(id, now, due[id])
 		}
 	}
+}
+
+func (r *Reader) failed(codatID string, now time.Time, q request) {
+	r.put(codatID, request{due: now.Add(min(putOff<<min(q.tries, 10), time.Hour)), tries: q.tries + 1})
 }
 
 // readOne reads one company, when no other process reads about it just now; otherwise later.
@@ -180,6 +207,7 @@ func (r *Reader) ReadAll(ctx context.Context) error {
 			return err
 		} else if err != nil {
 			r.Log.Warn("look for company", "company", c.CodatID, "error", err)
+			r.failed(c.CodatID, asked, request{})
 		}
 	}
 	for _, c := range companies {
@@ -188,6 +216,7 @@ func (r *Reader) ReadAll(ctx context.Context) error {
 				return err
 			}
 			r.Log.Warn("read ledger", "company", c.CodatID, "error", err)
+			r.failed(c.CodatID, asked, request{})
 		}
 	}
 	return nil
@@ -210,7 +239,7 @@ func (r *Reader) inTurn(ctx context.Context, c store.Company, read func() error)
 		return err
 	}
 	if !free {
-		r.put(c.CodatID)
+		r.put(c.CodatID, request{})
 		return nil
 	}
 	err = read()

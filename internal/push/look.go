@@ -13,8 +13,18 @@ import (
 	"tallylight/store"
 )
 
-// lookFor is how long a cost in doubt is looked for before a person has to.
-const lookFor = 30 * time.Minute
+const (
+	lookFor = 30 * time.Minute // how long a cost in doubt is looked for before a person has to
+	giveUp  = 6 * time.Hour    // how long an account or supplier that Codat stopped waiting for may still appear
+)
+
+// patience is when to look for a step again: ever later, a quarter of the time since it was sent, within bounds.
+func patience(sw store.Sweep, step store.SweepStep, least, most time.Duration) time.Duration {
+	if step.SentAt == nil {
+		return least
+	}
+	return min(max(sw.Now.Sub(*step.SentAt)/4, least), most)
+}
 
 // lookForCosts looks in the company's history for costs in doubt. What may be one of them is an operation of its connection and
 // kind that no step holds, requested since it was first sent, and not failed. A cost takes an operation for its own only after
@@ -90,7 +100,7 @@ func (s *Sweeper) adopt(ctx context.Context, sw store.Sweep, step store.SweepSte
 	case len(written) == 0, platformOf(step.PlatformKey).dropsReference:
 		return "", false, nil
 	case open(candidates) && !late(sw, step): // our own, sent twice, may be both
-		return "", true, s.Store.Synced(ctx, step.ID, "", time.Minute)
+		return "", true, s.Store.Synced(ctx, step.ID, "", patience(sw, step, time.Minute, 30*time.Minute))
 	}
 	dataTypes := []string{kindOf(step.Kind).dataType}
 	for _, op := range written {
@@ -108,7 +118,7 @@ func (s *Sweeper) adopt(ctx context.Context, sw store.Sweep, step store.SweepSte
 			continue
 		}
 		if notFound(err) { // written since the ledger was read
-			return "", true, s.Store.Synced(ctx, step.ID, "", time.Minute)
+			return "", true, s.Store.Synced(ctx, step.ID, "", patience(sw, step, time.Minute, 30*time.Minute))
 		}
 		if err != nil {
 			return "", true, err
@@ -132,7 +142,7 @@ func (s *Sweeper) resign(ctx context.Context, sw store.Sweep, step store.SweepSt
 		_, err := s.Store.Absent(ctx, step.ID, sw.Now)
 		return err
 	case open(candidates) && !late(sw, step):
-		return s.Store.Synced(ctx, step.ID, "", time.Minute)
+		return s.Store.Synced(ctx, step.ID, "", patience(sw, step, time.Minute, 30*time.Minute))
 	}
 	return s.Store.GiveUp(ctx, step.ID, known(explain.CauseLostReply, ""))
 }
@@ -202,8 +212,8 @@ func (s *Sweeper) lookForRecord(ctx context.Context, sw store.Sweep, step store.
 	case step.OperationKey == nil && len(h.candidates(step)) == 0:
 		_, err = s.Store.Absent(ctx, step.ID, sw.Now)
 		return err
-	case step.SentAt != nil && sw.Now.Sub(*step.SentAt) > 24*time.Hour:
+	case step.SentAt != nil && sw.Now.Sub(*step.SentAt) > giveUp:
 		return s.Store.NotFound(ctx, step.ID, known(explain.CauseTimedOut, step.Label))
 	}
-	return s.Store.Synced(ctx, step.ID, "", time.Minute)
+	return s.Store.Synced(ctx, step.ID, "", patience(sw, step, time.Minute, 30*time.Minute))
 }

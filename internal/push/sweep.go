@@ -312,19 +312,19 @@ func (s *Sweeper) synced(ctx context.Context, sw store.Sweep, step store.SweepSt
 		op, err := s.Codat.PullOperation(ctx, sw.Company, *step.SyncID)
 		switch {
 		case notFound(err), err == nil && op.IsErrored:
-			return false, s.Store.Synced(ctx, step.ID, "", time.Minute)
+			return false, s.Store.Synced(ctx, step.ID, "", patience(sw, step, time.Minute, 30*time.Minute))
 		case err != nil:
 			return false, err
 		case op.IsCompleted:
 			return true, nil
 		}
-		return false, s.Store.Synced(ctx, step.ID, *step.SyncID, syncEvery)
+		return false, s.Store.Synced(ctx, step.ID, *step.SyncID, patience(sw, step, syncEvery, 10*time.Minute))
 	}
 	var last codat.PullOperation
 	for _, t := range dataTypes {
 		op, err := s.Codat.QueueSync(ctx, sw.Company, t, step.Connection)
 		if e, ok := errors.AsType[*codat.Error](err); ok && (e.HTTPStatus == http.StatusBadRequest || e.HTTPStatus == http.StatusConflict) {
-			return false, s.Store.Synced(ctx, step.ID, "", time.Minute) // one is under way already, and may have begun too early for us
+			return false, s.Store.Synced(ctx, step.ID, "", patience(sw, step, time.Minute, 30*time.Minute)) // one is under way already, and may have begun too early for us
 		}
 		if err != nil {
 			return false, err

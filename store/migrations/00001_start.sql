@@ -63,6 +63,7 @@ CREATE TABLE connections (
   status        text NOT NULL CHECK (status <> ''),   -- as Codat spells it; unknown ones may come
   status_at     timestamptz NOT NULL DEFAULT clock(), -- when Codat says it became so; older news never undoes it
   changed_at    timestamptz NOT NULL DEFAULT clock(), -- when status last became another one
+  told_at       timestamptz NOT NULL DEFAULT clock(), -- when Codat last told it by itself, by our clock
   link_url      text NOT NULL DEFAULT '',
   last_sync_at  timestamptz,
   proven_at     timestamptz,                          -- the last time Codat reached the ledger through it
