@@ -172,7 +172,7 @@ func TestConnectionsGone(t *testing.T) {
 	asked := w.now()
 	w.connect(w.company, "new", "Linked", -time.Second) // linked after we asked
 	w.in(func(tx *store.Tx) error {
-		return tx.ConnectionsGone(t.Context(), w.company, []string{"other"}, asked.Add(time.Millisecond))
+		return tx.ConnectionsGone(t.Context(), w.company, []string{"other"}, asked)
 	})
 	var left []string
 	cs, err := w.Connections(t.Context(), w.company)
