@@ -142,29 +142,8 @@ func (s *Store) LookForSpent(ctx context.Context) error {
 				return err
 			}
 		}
-		return tx.freeUnsent(ctx)
+		return nil
 	})
-}
-
-// freeUnsent takes steps back that were claimed and not sent before their lease ran out. Their connection may be down by now, so
-// that nobody will claim them.
-func (tx *Tx) freeUnsent(ctx context.Context) error {
-	var connections []int64
-	err := tx.SelectContext(ctx, &connections, `
-		WITH free AS (
-			SELECT id FROM push_steps WHERE state = 'sending' AND lease_until < clock() AND first_sent_at IS NULL FOR UPDATE SKIP LOCKED),
-		freed AS (
-			UPDATE push_steps s SET state = 'ready', lease = NULL, lease_until = NULL FROM free WHERE s.id = free.id RETURNING s.connection_id)
-		SELECT DISTINCT connection_id FROM freed ORDER BY connection_id`)
-	if err != nil {
-		return fmt.Errorf("take unsent steps back: %w", err)
-	}
-	for _, id := range connections {
-		if err := tx.holdOrRelease(ctx, id); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // lookFor has a step in doubt looked for at Codat: a cost in its history, an account or supplier in the ledger; not before a

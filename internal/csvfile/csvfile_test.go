@@ -87,7 +87,7 @@ func TestReadProblems(t *testing.T) {
 		"utf-16":            {"\xff\xfec\x00o\x00", []string{"1/: UTF-16"}},
 		"too few fields":    {headerLine + "Northwind Ltd,EXP-1\n" + good, []string{"2/: 2 fields"}},
 		"too many fields":   {headerLine + strings.Replace(good, "\n", ",more\n", 1), []string{"2/: 11 fields"}},
-		"stray quote":       {headerLine + strings.Replace(good, "Pret", `6" pipe`, 1) + strings.Replace(good, "GBP", "", 1), []string{"2/: quotation marks", "3/currency: not a currency"}},
+		"stray quote":       {headerLine + strings.Replace(good, "Pret", `6" pipe`, 1) + strings.Replace(good, "GBP", "", 1), []string{"2/: quotation marks", "3/currency: The currency is missing"}},
 		"open quote":        {headerLine + good + strings.Replace(good, "Pret", `"Pret`, 1), []string{"3/: quotation marks"}},
 		"latin-1":           {headerLine + strings.Replace(good, "Pret", "Caf\xe9", 1), []string{"2/supplier: UTF-8"}},
 		"nul":               {headerLine + strings.Replace(good, "Pret", "Pr\x00et", 1), []string{"2/supplier: NUL"}},
