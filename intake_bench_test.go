@@ -36,7 +36,7 @@ func BenchmarkIntake(b *testing.B) {
 			d := newDurable(b)
 			rivals := []rival{d.tallylight(b, "tallylight"), d.bare(b), d.pgbench(b)}
 			for b.Loop() {
-				compare(b, rivals, connections, 15_000)
+				compare(b, rivals, connections, 8_000)
 			}
 		})
 	}
@@ -48,7 +48,7 @@ func BenchmarkIntakeAmongAMillion(b *testing.B) {
 	full.fill(b, 1_000_000)
 	rivals := []rival{full.tallylight(b, "million"), empty.tallylight(b, "none")}
 	for b.Loop() {
-		compare(b, rivals, 64, 15_000)
+		compare(b, rivals, 64, 8_000)
 	}
 }
 
@@ -58,7 +58,7 @@ type rival struct {
 	run  func(b *testing.B, connections, messages int) timing
 }
 
-const rounds = 5
+const rounds = 4
 
 // compare lets the rivals run in turns and reports the median of each, and how the first does beside the others.
 func compare(b *testing.B, rivals []rival, connections, messages int) {

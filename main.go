@@ -192,7 +192,7 @@ func serve(ctx context.Context, c config.Serve, out io.Writer, log *slog.Logger)
 		fmt.Fprintf(out, "Tallylight is at %s\n%s", origin, signIn)
 		return reader.Run(ctx)
 	})
-	if err := parts.Wait(); err != nil && ctx.Err() == nil || err != nil && !errors.Is(err, context.Canceled) {
+	if err := parts.Wait(); err != nil && !errors.Is(err, context.Canceled) {
 		return err
 	}
 	return nil

@@ -80,7 +80,7 @@ func readFilter(q url.Values, companies []store.Company) store.ExpenseFilter {
 // readDate reads 2026-01-31; the zero time is "not a date".
 func readDate(s string) time.Time {
 	t, err := time.Parse(time.DateOnly, strings.TrimSpace(s))
-	if err != nil {
+	if err != nil || t.Year() < 1 {
 		return time.Time{}
 	}
 	return t

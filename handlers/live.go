@@ -190,7 +190,7 @@ func (h *Handlers) publishExpenses(ctx context.Context, ids []int64) error {
 	}
 	for _, i := range items {
 		key := strconv.FormatInt(i.ID, 10)
-		isNew := i.Status == store.NotPushed && i.PushedAt == nil // an expense without a push is announced when it is entered
+		isNew := i.Status == store.NotPushed && i.PushedAt == nil && i.Now.Sub(i.StatusAt) < time.Minute // an expense without a push is announced when it is entered
 		if !isNew && !h.Hub.Wanted(expensesTopic, key) {
 			continue
 		}

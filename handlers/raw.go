@@ -12,7 +12,7 @@ const rawShown = 64 << 10
 // raw is what was sent or received as text for a page: JSON with line breaks, anything else as it is.
 func raw(b []byte) string {
 	var pretty bytes.Buffer
-	if len(b) <= 1<<20 && json.Indent(&pretty, b, "", "  ") == nil {
+	if len(b) <= 1<<20 && shallow(b) && json.Indent(&pretty, b, "", "  ") == nil {
 		b = pretty.Bytes()
 	}
 	rest := ""
@@ -21,4 +21,20 @@ func raw(b []byte) string {
 		b = b[:rawShown]
 	}
 	return plain(string(b)) + rest
+}
+
+// shallow reports whether b nests so little that indenting it does not blow it up.
+func shallow(b []byte) bool {
+	depth := 0
+	for _, c := range b {
+		switch c {
+		case '{', '[':
+			if depth++; depth > 32 {
+				return false
+			}
+		case '}', ']':
+			depth--
+		}
+	}
+	return true
 }

@@ -75,6 +75,7 @@
 
   function countsChanged(html) {
     replaceCounts(parse(html));
+    if (document.querySelector("[data-first] .empty")) catchUp(); // what is said of an empty list may not be true any more
     follow("counts");
   }
 
@@ -141,7 +142,7 @@
     return new DOMParser().parseFromString(await reply.text(), "text/html");
   }
 
-  let catching = false, again = false, behind = true;
+  let catching = false, again = false, behind = true, retrying = 0;
   let held = []; // events that came meanwhile: they are newer than what is being read, or will be followed by newer ones
 
   async function catchUp() {
@@ -174,13 +175,14 @@
     const missed = held;
     held = [];
     for (const act of missed) act();
-    if (retry) setTimeout(() => behind && catchUp(), retry);
+    clearTimeout(retrying);
+    if (retry) retrying = setTimeout(() => behind && catchUp(), retry);
     show();
   }
 
   // --- the stream and its indicator -----------------------------------------------------------------------------------------
 
-  let stream = null, connected = 0, lost = Date.now(), wait = 0, waiting = 0;
+  let stream = null, connected = 0, heard = 0, lost = Date.now(), wait = 0, waiting = 0;
 
   // show says what is true: live only when the stream is open and nothing was missed.
   function show() {
@@ -207,6 +209,7 @@
     const s = stream = new EventSource(`/live?${query}`);
     const on = (name, act) => s.addEventListener(name, (e) => {
       if (s !== stream) return;
+      heard = Date.now();
       if (catching) held.push(() => act(e.data));
       else act(e.data);
     });
@@ -214,8 +217,10 @@
     on("counts", countsChanged);
     on("digest", (html) => { $("digest").textContent = parse(html).textContent; });
     on("resync", missedSome);
+    on("beat", () => {});
     s.onopen = () => {
       wait = 0;
+      heard = Date.now();
       missedSome();
     };
     s.onerror = () => {
@@ -244,6 +249,7 @@
 
   function disconnect() {
     clearTimeout(waiting);
+    clearTimeout(retrying);
     stream?.close();
     stream = null;
     behind = true;
@@ -254,7 +260,9 @@
     connect();
     let ticked = Date.now();
     setInterval(() => {
-      if (stream && Date.now() - ticked > 30000) connect(); // the machine slept: what looks open may be dead
+      // The machine slept, or nothing was heard for longer than the server's beat: what looks open may be dead.
+      const silent = stream?.readyState === EventSource.OPEN && Date.now() - heard > 40000;
+      if (stream && (silent || Date.now() - ticked > 30000)) connect();
       ticked = Date.now();
       show();
     }, 1000);

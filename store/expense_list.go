@@ -153,7 +153,7 @@ func parseCursor(s string) (date string, id int64, ok bool) {
 	if !ok {
 		return "", 0, false
 	}
-	if _, err := time.Parse(time.DateOnly, date); err != nil {
+	if t, err := time.Parse(time.DateOnly, date); err != nil || t.Year() < 1 {
 		return "", 0, false
 	}
 	id, err := strconv.ParseInt(n, 10, 64)

@@ -390,6 +390,41 @@ func (tx *Tx) settlePush(ctx context.Context, s settledStep, f Failure) error {
 		return fmt.Errorf("settle push: %w", err)
 	}
 	tx.changed(ExpenseChanged, ids...)
+	if push == PushComplete {
+		return tx.asBooked(ctx, ids)
+	}
+	return nil
+}
+
+// asBooked gives expenses that were changed while they were pushed the values that are in the ledger; the record of changes keeps
+// the others.
+func (tx *Tx) asBooked(ctx context.Context, expenseIDs []int64) error {
+	_, err := tx.ExecContext(ctx, `
+		WITH booked AS (
+			SELECT e.id, e.company_id, e.reference AS now_called, p.snapshot AS s FROM expenses e JOIN pushes p ON p.id = e.push_id
+			WHERE e.id = ANY($1) AND EXISTS (
+				SELECT 1 FROM activity a WHERE a.subject_kind = 'expense' AND a.subject_id = e.id AND a.verb = 'changed' AND a.at >= p.created_at)),
+		old AS (DELETE FROM expense_lines l USING booked WHERE l.expense_id = booked.id),
+		back AS (
+			UPDATE expenses e SET issue_date = (s->>'issue_date')::date, supplier = s->>'supplier', note = s->>'note', currency = s->>'currency',
+				rate = (s->>'rate')::numeric, paid_from = s->>'paid_from', net = (s->>'net')::numeric, tax = (s->>'tax')::numeric, total = (s->>'total')::numeric,
+				description = coalesce(s->'lines'->0->>'description', ''),
+				reference = CASE WHEN EXISTS (SELECT 1 FROM expenses o WHERE o.company_id = e.company_id AND o.reference = s->>'reference' AND o.id <> e.id)
+					THEN e.reference ELSE s->>'reference' END
+			FROM booked WHERE e.id = booked.id)
+		INSERT INTO activity (company_id, actor, verb, subject_kind, subject_id, subject)
+		SELECT company_id, 'Tallylight', 'kept as booked', 'expense', id, now_called FROM booked`, int64s(expenseIDs))
+	if err != nil {
+		return fmt.Errorf("keep expense as booked: %w", err)
+	}
+	_, err = tx.ExecContext(ctx, `
+		INSERT INTO expense_lines (expense_id, company_id, position, description, category, tax_rate, net, tax)
+		SELECT e.id, e.company_id, l.n, l.doc->>'description', l.doc->>'category', l.doc->>'tax_rate', (l.doc->>'net')::numeric, (l.doc->>'tax')::numeric
+		FROM expenses e JOIN pushes p ON p.id = e.push_id, jsonb_array_elements(p.snapshot->'lines') WITH ORDINALITY AS l (doc, n)
+		WHERE e.id = ANY($1) AND NOT EXISTS (SELECT 1 FROM expense_lines x WHERE x.expense_id = e.id)`, int64s(expenseIDs))
+	if err != nil {
+		return fmt.Errorf("keep lines as booked: %w", err)
+	}
 	return nil
 }
 
@@ -490,7 +525,8 @@ func (tx *Tx) sendAfterSync(ctx context.Context, s settledStep) (bool, error) {
 	return true, tx.expensesChanged(ctx, s.ID)
 }
 
-// lateSuccess notes that a step which we gave up has succeeded after all.
+// lateSuccess notes that a step which we gave up has succeeded after all. An expense that was not pushed again is in the ledger then,
+// and says so; somebody may have booked it by hand meanwhile.
 func (tx *Tx) lateSuccess(ctx context.Context, s settledStep, o Outcome) error {
 	kind := "may_be_booked_twice"
 	if s.Kind != DirectCostStep {
@@ -511,6 +547,20 @@ func (tx *Tx) lateSuccess(ctx context.Context, s settledStep, o Outcome) error {
 		SELECT expense_id FROM said WHERE expense_id IS NOT NULL`, s.ID, o.RecordID, kind)
 	if err != nil {
 		return fmt.Errorf("note late success: %w", err)
+	}
+	if s.Kind == DirectCostStep {
+		_, err := tx.ExecContext(ctx, `
+			WITH settled AS (
+				UPDATE pushes p SET state = $2, cause = '', subject = '' FROM expenses e
+				WHERE p.cost_step_id = $1 AND p.state = 'failed' AND e.push_id = p.id AND e.status = 'failed'
+				RETURNING p.id, p.expense_id, p.company_id),
+			step AS (
+				UPDATE push_steps SET state = 'success', error = NULL, told_by = $3 WHERE id = $1 AND state = 'failed' AND EXISTS (SELECT 1 FROM settled)),
+			`+badgeOfSettled+`
+			SELECT 1 FROM settled`, s.ID, PushComplete, o.Source)
+		if err != nil {
+			return fmt.Errorf("complete after all: %w", err)
+		}
 	}
 	tx.changed(ExpenseChanged, ids...)
 	tx.changed(NoticeChanged, 0)

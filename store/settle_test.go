@@ -3,6 +3,7 @@ package store_test
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -149,7 +150,7 @@ func TestFinishStep(t *testing.T) {
 		{store.OutcomeFailed, store.OutcomePending, store.StepFailed, store.Failed, false},
 		{store.OutcomeFailed, store.OutcomeTimedOut, store.StepFailed, store.Failed, false},
 		{store.OutcomeFailed, store.OutcomeFailed, store.StepFailed, store.Failed, false},
-		{store.OutcomeFailed, store.OutcomeSuccess, store.StepFailed, store.Failed, true}, // a notice
+		{store.OutcomeFailed, store.OutcomeSuccess, store.StepSuccess, store.Complete, true}, // and a notice
 		{store.OutcomeSuccess, store.OutcomePending, store.StepSuccess, store.Complete, false},
 		{store.OutcomeSuccess, store.OutcomeTimedOut, store.StepSuccess, store.Complete, false},
 		{store.OutcomeSuccess, store.OutcomeFailed, store.StepSuccess, store.Complete, false},
@@ -332,5 +333,36 @@ func TestKeyOfAStepThatAPersonFound(t *testing.T) {
 	settle(t, w.Store, c, attempt, store.Settlement{OperationKey: "op", Outcome: store.Outcome{Status: store.OutcomePending}})
 	if p, s := w.push(id); s.State != store.StepSuccess || p.State != store.PushComplete || *s.RecordID != "r1" || *s.OperationKey != "op" || w.status(id) != store.Complete {
 		t.Errorf("badge %s, push %+v", w.status(id), p)
+	}
+}
+
+func TestAnExpenseChangedMeanwhileIsKeptAsBooked(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	expenses, steps := w.accept(2)
+	was, err := w.Expense(t.Context(), expenses[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	change := was.Entered()
+	change.Supplier, change.Reference = "Somebody else", "CHANGED"
+	change.Lines = append(change.Lines[:1:1], store.Line{Description: "More", Category: "Travel", Net: was.Net, Tax: was.Tax})
+	if err := w.UpdateExpense(t.Context(), w.by, expenses[0], change); err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range steps {
+		w.finish(step, store.Outcome{Status: store.OutcomeSuccess, RecordID: fmt.Sprint("r", step)})
+	}
+	now, err := w.Expense(t.Context(), expenses[0])
+	if err != nil || now.Supplier != was.Supplier || now.Reference != was.Reference || now.Total.Cmp(was.Total) != 0 || len(now.Lines) != len(was.Lines) {
+		t.Errorf("in the ledger: %+v, shown: %+v, error %v", was, now, err)
+	}
+	as, err := w.ActivityOf(t.Context(), "expense", expenses[0])
+	if err != nil || !slices.ContainsFunc(as, func(a store.Activity) bool { return a.Verb == "kept as booked" }) {
+		t.Errorf("the record says nothing of it: %+v, error %v", as, err)
+	}
+	as, err = w.ActivityOf(t.Context(), "expense", expenses[1])
+	if err != nil || slices.ContainsFunc(as, func(a store.Activity) bool { return a.Verb == "kept as booked" }) {
+		t.Errorf("one that was not changed is said to be kept: %+v, error %v", as, err)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"slices"
@@ -65,7 +66,7 @@ func (h *Hub) Stream(w http.ResponseWriter, r *http.Request, user int64, alive f
 		return out.Flush() == nil
 	}
 	// The id alone is no event. It makes a browser that lost its stream before the first event say so.
-	if !send(fmt.Appendf(nil, "retry: 1000\nid: %d\n\n", s.joined)) {
+	if !send(fmt.Appendf(nil, "retry: %d\nid: %d\n\n", 1000+rand.IntN(2000), s.joined)) {
 		return nil
 	}
 	s.run(r.Context(), h.stop, send, alive)
@@ -188,7 +189,7 @@ func (s *stream) run(ctx context.Context, stop <-chan struct{}, send func([]byte
 		case <-rested:
 			wake, rested = s.wake, nil
 		case <-beat.C:
-			if !send([]byte(":\n\n")) {
+			if !send(fmt.Appendf(nil, "event: beat\nid: %d\ndata:\n\n", s.joined)) {
 				return
 			}
 		case <-check.C:

@@ -21,7 +21,8 @@ func (p *problems) add(format string, args ...any) { *p = append(*p, fmt.Sprintf
 // Demo reports whether nothing of the outside world is set, so that the program brings a world of its own: a private
 // database, the sandbox and example data.
 func (s Serve) Demo() bool {
-	return s.DatabaseURL == "" && s.CodatAPIKey == "" && s.CodatBaseURL == codatAPI && len(s.SessionKeys) == 0 && !s.Webhook.isSet()
+	return s.DatabaseURL == "" && s.CodatAPIKey == "" && s.CodatBaseURL == codatAPI && len(s.SessionKeys) == 0 && !s.Webhook.isSet() &&
+		!strings.HasPrefix(s.PublicURL, "https://")
 }
 
 func (w Webhook) isSet() bool {
