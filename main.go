@@ -190,6 +190,9 @@ func serve(ctx context.Context, c config.Serve, out io.Writer, log *slog.Logger)
 			}
 		}
 		fmt.Fprintf(out, "Tallylight is at %s\n%s", origin, signIn)
+		if c.Demo() {
+			fmt.Fprintf(out, "The sandbox that plays Codat is at %s\n", outside.codat.BaseURL)
+		}
 		return reader.Run(ctx)
 	})
 	if err := parts.Wait(); err != nil && !errors.Is(err, context.Canceled) {
@@ -348,7 +351,7 @@ func importFile(ctx context.Context, s *store.Store, path string, out io.Writer)
 		return fmt.Errorf("open the file: %w", err)
 	}
 	defer file.Close()
-	added, problems, err := csvfile.Import(ctx, s, store.User{Email: "import"}, file)
+	added, problems, err := csvfile.Import(ctx, s, store.User{Email: "An import"}, file)
 	if err != nil {
 		return err
 	}

@@ -67,7 +67,7 @@ func liveThrough(t *testing.T, first uint64, n int) {
 
 // history lives through one history, and returns the world at its end.
 func history(ctx context.Context, s *stage, seed uint64) *world {
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second) // for one that would never end
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute) // for one that would never end
 	defer cancel()
 	w := newWorld(ctx, s, rand.New(rand.NewPCG(seed, 0)))
 	defer w.bury()
