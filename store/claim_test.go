@@ -216,8 +216,10 @@ func TestClaimWhileSettling(t *testing.T) {
 }
 
 func (w *world) somebodyWaits() <-chan error {
-	waits := make(chan error, 1)
-	go func() { waits <- w.untilSomebodyWaits() }()
+	db, waits := w.sql(), make(chan error, 1)
+	var looking sync.WaitGroup
+	looking.Go(func() { waits <- w.untilSomebodyWaitsIn(db) })
+	w.t.Cleanup(looking.Wait) // before the database goes
 	return waits
 }
 

@@ -8,6 +8,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/jmoiron/sqlx"
+
 	"tallylight/store"
 )
 
@@ -95,8 +97,9 @@ func TestLockPushablesSeesWhatItWaitedFor(t *testing.T) {
 }
 
 // untilSomebodyWaits returns when another transaction on the database waits for a lock.
-func (w *world) untilSomebodyWaits() error {
-	db := w.sql()
+func (w *world) untilSomebodyWaits() error { return w.untilSomebodyWaitsIn(w.sql()) }
+
+func (w *world) untilSomebodyWaitsIn(db *sqlx.DB) error {
 	for {
 		var waits bool
 		err := db.GetContext(w.t.Context(), &waits, `SELECT EXISTS (SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')`)

@@ -31,11 +31,12 @@ var rooms = map[string]string{
 		"github.com/jmoiron/sqlx github.com/lib/pq github.com/pressly/goose golang.org/x",
 	"store/storetest": "store internal/devdb " + foreign,
 
-	"internal/push":    "store internal/codat internal/explain " + foreign,
-	"internal/inbox":   "store internal/codat internal/explain " + foreign,
-	"internal/ledger":  "store internal/codat internal/explain " + foreign,
-	"internal/csvfile": "store " + foreign,
-	"internal/demo":    "store internal/csvfile " + foreign,
+	"internal/push/simulation": "",
+	"internal/push":            "store internal/codat internal/explain " + foreign,
+	"internal/inbox":           "store internal/codat internal/explain " + foreign,
+	"internal/ledger":          "store internal/codat internal/explain " + foreign,
+	"internal/csvfile":         "store " + foreign,
+	"internal/demo":            "store internal/csvfile " + foreign,
 
 	"internal/codat":   "github.com/standard-webhooks golang.org/x/time",
 	"internal/explain": "",
