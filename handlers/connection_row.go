@@ -43,6 +43,7 @@ func connectionRow(i store.ConnectionItem, held []store.Sum, c clock) views.Conn
 		CodatID: i.CodatID, Platform: platformOr(i.PlatformName), CompanyID: i.CompanyID, Company: i.Company, Status: i.Status,
 		Tone: state.tone, Icon: state.icon, Word: state.word, Meaning: state.meaning, Proven: "never proven",
 		Since: "since " + c.at(i.ChangedAt), Errors: connectionErrors(i.Errors),
+		Messages: deliveriesURL(store.DeliveryFilter{ConnectionID: i.ID}),
 	}
 	if i.ProvenAt != nil {
 		row.Proven = "last proven " + c.at(*i.ProvenAt)

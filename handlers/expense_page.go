@@ -57,6 +57,9 @@ func (h *Handlers) expensePage(w http.ResponseWriter, r *http.Request, who store
 		page.Creates = append(page.Creates, views.Want{Kind: stepKinds[want.Kind], Text: want.Text})
 	}
 	page.Live, page.Show = expensesTopic, show(id)
+	if s.May.Admin && len(deliveries) > 0 {
+		page.Messages = views.Link{Text: "All messages about it", Href: deliveriesURL(store.DeliveryFilter{ExpenseID: id})}
+	}
 	for _, l := range e.Lines {
 		page.Lines = append(page.Lines, views.LineItem{Description: l.Description, Category: l.Category, TaxRate: l.TaxRate,
 			Net: store.FormatNumber(l.Net, e.Currency), Tax: store.FormatNumber(l.Tax, e.Currency)})

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/time/rate"
 
 	"tallylight/internal/codat"
@@ -38,14 +39,26 @@ type Config struct {
 // Handlers answer the routes, and send changed rows to the browsers.
 type Handlers struct {
 	Config
-	errors  web.Adapter
-	news    news
-	refused rate.Sometimes // how often refused webhooks are logged
+	errors web.Adapter
+	news   news
+
+	newestDelivery int64 // that was announced; Run's
+
+	refusals     refusals
+	refusedTotal *prometheus.CounterVec // by reason
+	refusedLog   rate.Sometimes
 }
 
 // New returns the handlers. Routes serves them; Run and Announce keep open pages live.
 func New(c Config) *Handlers {
-	h := &Handlers{Config: c, news: newNews(), refused: rate.Sometimes{First: 5, Interval: 10 * time.Second}}
+	h := &Handlers{
+		Config: c, news: newNews(), refusals: newRefusals(),
+		refusedTotal: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tallylight_webhooks_refused_total", Help: "Webhooks that did not prove to be Codat's, by reason.",
+		}, []string{"reason"}),
+		refusedLog: rate.Sometimes{First: refusalFirst, Interval: refusalPause},
+	}
+	c.Metrics.Registry.MustRegister(h.refusedTotal)
 	h.errors = web.Adapter{Render: h.errorPage, Unavailable: store.Unavailable, Log: c.Log}
 	return h
 }

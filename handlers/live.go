@@ -82,8 +82,12 @@ func (h *Handlers) Announce(changes []store.Change) {
 	}
 	for _, c := range changes {
 		switch c.Kind {
-		case store.ExpenseChanged, store.ConnectionChanged, store.DeliveryChanged, store.LedgerChanged, store.PauseChanged, store.NoticeChanged:
+		case store.ExpenseChanged, store.ConnectionChanged, store.LedgerChanged, store.PauseChanged, store.NoticeChanged:
 			n.changed[c] = true
+		case store.DeliveryChanged: // every webhook is one: they must not crowd out the rest while nobody looks
+			if h.Hub.Watching(deliveriesTopic) {
+				n.changed[c] = true
+			}
 		}
 	}
 	if len(n.changed) > mostAtOnce {
@@ -118,8 +122,11 @@ func (n *news) take() (changed map[store.ChangeKind][]int64, missed bool) {
 
 // Run renders each row that was announced, once for all browsers, until ctx ends. Rows are sent at once; the counts follow
 // in a moment. What changes more on a page than rows that are announced (a connection that turned, a pause, new books: notices
-// and the second lines of other rows) makes the pages read themselves.
+// and the second lines of other rows) makes the pages read themselves. Beside that it keeps when webhook credentials were used.
 func (h *Handlers) Run(ctx context.Context) error {
+	var beside sync.WaitGroup
+	beside.Go(func() { h.keepUses(ctx) })
+	defer beside.Wait()
 	var counts, pages <-chan time.Time // when they are due
 	stale := false
 	for {
@@ -225,13 +232,9 @@ func (h *Handlers) publishConnections(ctx context.Context, ids []int64) error {
 }
 
 func (h *Handlers) publishDeliveries(ctx context.Context, ids []int64) error {
-	var ds []store.Delivery
-	for _, id := range ids {
-		d, err := h.Store.Delivery(ctx, id)
-		if err != nil {
-			return err
-		}
-		ds = append(ds, d)
+	ds, err := h.Store.DeliveryItems(ctx, ids)
+	if err != nil {
+		return err
 	}
 	now, err := h.Store.Now(ctx)
 	if err != nil {
@@ -242,7 +245,9 @@ func (h *Handlers) publishDeliveries(ctx context.Context, ids []int64) error {
 		return err
 	}
 	for _, row := range rows {
-		e := web.Event{Name: "delivery", Topic: deliveriesTopic, Key: strconv.FormatInt(row.ID, 10), Fresh: true}
+		isNew := row.ID > h.newestDelivery // a delivery is announced when it is applied, in their order but for some
+		h.newestDelivery = max(h.newestDelivery, row.ID)
+		e := web.Event{Name: "delivery", Topic: deliveriesTopic, Key: strconv.FormatInt(row.ID, 10), Fresh: isNew}
 		if err := h.send(ctx, e, views.DeliveryRowView(row)); err != nil {
 			return err
 		}

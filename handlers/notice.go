@@ -38,6 +38,24 @@ func (h *Handlers) notices(ctx context.Context, s surroundings) ([]views.Notice,
 	return append(out, down...), nil
 }
 
+// silenceNotice are the notices of s, and before them that pushes finish of which no webhook told.
+func (h *Handlers) silenceNotice(ctx context.Context, s surroundings) ([]views.Notice, error) {
+	silence, err := h.Store.Silence(ctx)
+	if err != nil || silence == nil {
+		return s.Notices, err
+	}
+	said := fmt.Sprintf("No webhook has come for %s, though %s finished.", coarse(silence.For), pushes(silence.Finished))
+	if silence.Since == nil {
+		said = fmt.Sprintf("No webhook has ever come, though %s finished.", pushes(silence.Finished))
+	}
+	n := views.Notice{Bad: true, Icon: "failed", Sentence: said + " Pushes are followed by asking, which is slower. Codat disables an address " +
+		"that has not answered for 5 days: look in its portal whether the webhook is on, and whether its address and credential are these."}
+	if s.May.Admin {
+		n.Link = views.Link{Text: "Open the settings", Href: "/settings"}
+	}
+	return append([]views.Notice{n}, s.Notices...), nil
+}
+
 // twiceNotice says that something may be in the ledger twice.
 func twiceNotice(n store.Notice, may views.Rights) views.Notice {
 	var detail struct{ Kind, Label, Record, Other string }

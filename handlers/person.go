@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -106,6 +107,9 @@ type surroundings struct {
 	pauses      []store.SendPause
 }
 
+// hearing are the sections whose pages say when no webhooks come.
+var hearing = []string{"/expenses", "/connections", "/deliveries"}
+
 // frame reads what surrounds a page: the counts of the rail, the notices, and what was to be told once.
 func (h *Handlers) frame(w http.ResponseWriter, r *http.Request, who store.User, section, title string) (surroundings, error) {
 	ctx := r.Context()
@@ -130,6 +134,11 @@ func (h *Handlers) frame(w http.ResponseWriter, r *http.Request, who store.User,
 	}
 	if s.Notices, err = h.notices(ctx, s); err != nil {
 		return s, err
+	}
+	if slices.Contains(hearing, section) {
+		if s.Notices, err = h.silenceNotice(ctx, s); err != nil {
+			return s, err
+		}
 	}
 	if r.Header.Get(catchUp) == "" {
 		s.Flashes, err = h.flashes(w, r)

@@ -49,6 +49,9 @@ func (h *Handlers) Routes() (http.Handler, error) {
 	page("POST /notices/{id}/close", store.Finance, h.noticeClose)
 	page("GET /deliveries", store.Admin, h.deliveryList)
 	page("GET /deliveries/{id}", store.Admin, h.deliveryPage)
+	page("POST /deliveries/{id}/apply", store.Admin, h.deliveryApply)
+	page("GET /settings", store.Admin, h.settingsPage)
+	page("POST /settings/test", store.Admin, h.settingsTest)
 	page("GET /account", store.Viewer, h.accountForm)
 	page("POST /account", store.Viewer, h.accountChange)
 	page("/", store.Viewer, h.nothingHere)
@@ -69,7 +72,7 @@ func (h *Handlers) Routes() (http.Handler, error) {
 	all.Handle("/", guarded)
 
 	// Codat has no session. It proves itself with its own credential, checked before anything is read.
-	all.Handle("POST /webhooks/codat", web.Adapter{Mistake: http.StatusServiceUnavailable, Log: h.Log}.Handle(h.webhook))
+	all.Handle("POST "+webhookPath, web.Adapter{Mistake: http.StatusServiceUnavailable, Log: h.Log}.Handle(h.webhook))
 
 	// Whoever runs the program asks whether it is well; the answers say no more than that.
 	all.Handle("GET /healthz", h.errors.Handle(h.healthz))

@@ -27,17 +27,12 @@ func (h *Handlers) webhook(w http.ResponseWriter, r *http.Request) error {
 	ctx, cancel := context.WithTimeout(r.Context(), webhookTime)
 	defer cancel()
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(webhookTime)) // best effort: the server has its own
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, webhookLimit))
-	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
-		return err
+	body, err := h.proven(w, r)
+	if refused, ok := errors.AsType[*codat.Refused](err); ok {
+		return h.refuse(w, r, refused)
 	}
 	if err != nil {
-		return web.Unavailable(fmt.Errorf("read webhook: %w", err))
-	}
-	if err := h.Verifier.Verify(r.Header, body); err != nil {
-		h.refused.Do(func() { h.Log.Warn("webhook refused", "reason", err, "from", web.ClientAddress(r)) })
-		w.Header().Set("WWW-Authenticate", `Basic realm="webhooks"`)
-		return web.Unauthorized("This is not allowed.")
+		return err
 	}
 	d, err := delivery(r.Header, body)
 	if err != nil {
@@ -49,6 +44,40 @@ func (h *Handlers) webhook(w http.ResponseWriter, r *http.Request) error {
 	h.Wake()
 	w.WriteHeader(http.StatusNoContent)
 	return nil
+}
+
+// proven reads a message that Codat sent; a *codat.Refused is one that it did not. What the headers already show to be wrong is
+// not read at all.
+func (h *Handlers) proven(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	static, err := h.Verifier.VerifyHeaders(r.Header)
+	if err != nil {
+		return nil, err
+	}
+	if !static { // anybody can write such headers: only the body tells
+		leave, ok := h.refusals.enter(web.ClientAddress(r), time.Now())
+		if !ok {
+			return nil, &codat.Refused{Reason: "too many refused"}
+		}
+		defer leave()
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, webhookLimit))
+	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
+		return nil, err
+	}
+	if err != nil {
+		return nil, web.Unavailable(fmt.Errorf("read webhook: %w", err))
+	}
+	return body, h.Verifier.Verify(r.Header, body)
+}
+
+// refuse is the one answer to every message that is not Codat's.
+func (h *Handlers) refuse(w http.ResponseWriter, r *http.Request, why *codat.Refused) error {
+	from := web.ClientAddress(r)
+	h.refusals.note(from, time.Now())
+	h.refusedTotal.WithLabelValues(why.Reason).Inc()
+	h.refusedLog.Do(func() { h.Log.Warn("webhook refused", "reason", why.Reason, "from", from) })
+	w.Header().Set("WWW-Authenticate", `Basic realm="webhooks"`)
+	return web.Unauthorized("This is not allowed.")
 }
 
 // delivery is a message as it is stored: one that is authentic but cannot be read is kept, too.

@@ -76,6 +76,25 @@ func expenses(n int) string {
 	return number(n) + " expenses"
 }
 
+// pushes is "1 push" or "1,300 pushes".
+func pushes(n int) string {
+	if n == 1 {
+		return "1 push"
+	}
+	return number(n) + " pushes"
+}
+
+// coarse is a duration that goes on: "15 min", "2 h", "3 days".
+func coarse(d time.Duration) string {
+	switch {
+	case d < time.Hour:
+		return fmt.Sprintf("%d min", d/time.Minute)
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%d h", d/time.Hour)
+	}
+	return fmt.Sprintf("%d days", d/(24*time.Hour))
+}
+
 // whose is "Fabrikam’s" or "Adatum Builders’".
 func whose(name string) string {
 	if strings.HasSuffix(name, "s") || strings.HasSuffix(name, "S") {

@@ -212,27 +212,6 @@ func (tx *Tx) ApplyPushNews(ctx context.Context, d *Delivery, n PushNews) (Verdi
 	return VerdictApplied, nil
 }
 
-// DeliveryFilter chooses deliveries. Zero fields do not choose.
-type DeliveryFilter struct {
-	Verdict   Verdict
-	ExpenseID int64
-	Before    int64 // older than the one with this id
-}
-
-// Deliveries returns the newest deliveries, without their bodies.
-func (s *Store) Deliveries(ctx context.Context, f DeliveryFilter, limit int) ([]Delivery, error) {
-	var ds []Delivery
-	err := s.db.SelectContext(ctx, &ds, `
-		SELECT id, received_at, webhook_id, dedupe_key, generation, type, company, connection, operation_key, '{}'::jsonb AS headers, ''::bytea AS body,
-			company_id, expense_id, connection_id, verdict, tries, error, applied_at
-		FROM deliveries WHERE ($1 = '' OR verdict = $1) AND ($2 = 0 OR expense_id = $2) AND ($3 = 0 OR id < $3)
-		ORDER BY id DESC LIMIT $4`, f.Verdict, f.ExpenseID, f.Before, limit)
-	if err != nil {
-		return nil, fmt.Errorf("list deliveries: %w", err)
-	}
-	return ds, nil
-}
-
 // Delivery returns one delivery, or ErrNotFound.
 func (s *Store) Delivery(ctx context.Context, id int64) (Delivery, error) {
 	var d Delivery

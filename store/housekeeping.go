@@ -35,7 +35,7 @@ func (s *Store) execCount(ctx context.Context, query string, args ...any) (int, 
 	return int(n), err
 }
 
-// Silence is how many outcomes of the last day we had to ask for since the last webhook came.
+// Silence is how many outcomes of the last day, at most a thousand, nobody told us of since the last webhook came.
 type Silence struct {
 	Finished int
 	Since    *time.Time // the last webhook; nil when there never was one
@@ -57,7 +57,9 @@ func (s *Store) Silence(ctx context.Context) (*Silence, error) {
 		WITH last AS (SELECT max(received_at) AS at FROM (SELECT received_at FROM deliveries ORDER BY id DESC LIMIT 100) d),
 			unheard AS (
 				SELECT s.settled_at FROM push_steps s, last
-				WHERE s.told_by IN ('reading', 'history') AND s.settled_at > greatest(coalesce(last.at, '-infinity'), clock() - interval '1 day'))
+				WHERE s.told_by IN ('reading', 'history') AND s.settled_at > greatest(coalesce(last.at, '-infinity'), clock() - interval '1 day')
+					AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.verdict <> 'new' AND d.subject = s.operation_key) -- a webhook had us ask
+				LIMIT 1000)
 		SELECT (SELECT count(*) FROM unheard) AS finished, (SELECT min(settled_at) FROM unheard) AS first, last.at AS since, clock() AS now FROM last`)
 	if err != nil {
 		return nil, fmt.Errorf("look for webhook silence: %w", err)

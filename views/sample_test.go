@@ -280,23 +280,51 @@ func sampleCompany() CompanyPage {
 
 func sampleDeliveries() DeliveriesPage {
 	return DeliveriesPage{
-		Frame: sampleFrame("Deliveries", "/deliveries", "deliveries"), Next: "/deliveries?after=9",
-		Verdicts: []Tab{{"All", "", "/deliveries", 2400, true}, {"Applied", "applied", "/deliveries?verdict=applied", 2300, false}, {"Set aside", "set_aside", "/deliveries?verdict=set_aside", 1, false}},
+		Frame: sampleFrame("Deliveries", "/deliveries", "deliveries"), Next: "/deliveries?before=9", Newest: true, Types: []string{"read.completed", hostile},
+		Companies: []Option{{"7", "Northwind Ltd", false}, {"9", hostile, false}},
+		Verdicts:  []Tab{{"All", "", "/deliveries", 2400, true}, {"Applied", "applied", "/deliveries?verdict=applied", 2300, false}, {"Set aside", "set_aside", "/deliveries?verdict=set_aside", 1, false}},
 		Rows: []DeliveryRow{
-			{14, "12 Jan 2026, 14:03:02", "directCosts.write.unsuccessful", Link{"EXP-2040", "/expenses/2040"}, "applied", "Applied", "good", ""},
-			{13, "12 Jan 2026, 14:02:34", "Push Operation Status Changed()", Link{"EXP-2041", "/expenses/2041"}, "duplicate", "Duplicate", "idle", ""},
-			{12, "12 Jan 2026, 14:02:30", "", Link{}, "unreadable", "Unreadable", "bad", "It is not JSON: unexpected end."},
-			{11, "12 Jan 2026, 14:02:10", hostile, Link{"operation 3f6d2b0e-5a55-4a0c-8a3e-2f6f3f6a9d41", ""}, "unmatched", "Unmatched", "doubt", ""},
+			{14, "12 Jan 2026, 14:03:02", "directCosts.write.unsuccessful", 7, Link{"EXP-2040", "/expenses/2040"}, "", "applied", "Applied", "good", ""},
+			{13, "12 Jan 2026, 14:02:34", "Push Operation Status Changed()", 7, Link{"EXP-2041", "/expenses/2041"}, "", "duplicate", "Duplicate", "idle", ""},
+			{12, "12 Jan 2026, 14:02:30", "", 0, Link{}, "", "unreadable", "Unreadable", "bad", "It is not JSON: unexpected end."},
+			{11, "12 Jan 2026, 14:02:10", hostile, 0, Link{}, "3f6d2b0e-5a55-4a0c-8a3e-2f6f3f6a9d41 · " + hostile, "unmatched", "Unmatched", "doubt", ""},
+			{10, "12 Jan 2026, 14:02:09", "suppliers.write.successful", 9, Link{long, "/companies/9"}, "5b6d2b0e-5a55-4a0c-8a3e-2f6f3f6a9d41", "not_ours", "Not ours", "idle", ""},
 		},
 	}
 }
 
+func sampleDeliveriesFiltered() DeliveriesPage {
+	p := sampleDeliveries()
+	p.Newest, p.First, p.Verdict, p.CompanyID, p.ConnectionID, p.ExpenseID, p.Type, p.Query, p.From = false, "/deliveries", "applied", 7, 3, 2040, hostile, hostile, "2026-01-01"
+	p.Chips = []Chip{{"Expense: EXP-2040", "/deliveries?verdict=applied", "Show all expenses"}, {"Text: " + long, "/deliveries", "Drop the search"}}
+	return p
+}
+
 func sampleDelivery() DeliveryPage {
 	return DeliveryPage{
-		Frame: sampleFrame("Delivery", "/deliveries", ""), Row: sampleDeliveries().Rows[0],
-		Facts:   []Fact{{"Generation", "events", ""}, {"Message", "msg_2y3k4l5m6n7o8p", ""}, {"Operation", "3f6d2b0e-5a55-4a0c-8a3e-2f6f3f6a9d41", ""}},
+		Frame: sampleFrame("Delivery", "/deliveries", "deliveries"), Row: sampleDeliveries().Rows[0], Others: Link{"All messages about it", "/deliveries?expense=2040"},
+		Facts:   []Fact{{"Generation", "events", ""}, {"Company", "8a210b68", "/companies/7"}, {"Operation", "3f6d2b0e-5a55-4a0c-8a3e-2f6f3f6a9d41", ""}},
+		Changed: []string{"It is in the ledger.", hostile}, Again: []string{"12 Jan 2026, 15:00:00, by anna@example.com"},
 		Headers: "Content-Type: application/json\nWebhook-Id: msg_2y3k4l5m6n7o8p", Body: "{\n  \"eventType\": \"directCosts.write.unsuccessful\",\n  \"x\": \"" + hostile + long + "\"\n}",
 	}
+}
+
+func sampleSettings() SettingsPage {
+	return SettingsPage{
+		Frame: sampleFrame("Settings", "/settings", "deliveries"), Address: "https://tally.example.com/webhooks/codat", Authorized: true, Signed: true, Legacy: true,
+		Events: []Events{{"How pushes end", []string{"directCosts.write.successful", "directCosts.write.unsuccessful"}}, {"Companies", []string{"company.created"}}},
+		Credentials: []CredentialRow{
+			{"Basic credential 1", "CODAT_WEBHOOK_BASIC", "ff017142", "12 Jan 2026, 14:02:11"}, {"Bearer token 1", "CODAT_WEBHOOK_BEARER", "793e0fad", ""},
+			{"Signing secret 1", "CODAT_WEBHOOK_SECRETS", "96ad2ccd", "12 Jan 2026, 14:02:11"},
+		},
+	}
+}
+
+func sampleSettingsTested() SettingsPage {
+	p := sampleSettings()
+	p.Local, p.Legacy, p.Authorized, p.Credentials = true, false, false, p.Credentials[2:]
+	p.Test = []DeliveryRow{{15, "12 Jan 2026, 15:00:00", "tallylight.test", 0, Link{}, "", "ignored", "Ignored", "idle", ""}}
+	return p
 }
 
 // samples are all pages in all their states, by the name of a screenshot.
@@ -328,8 +356,9 @@ func samples() map[string]templ.Component {
 		"connections":       Connections(ConnectionsPage{Frame: sampleFrame("Connections", "/connections", "connections"), Connections: sampleConnections()}),
 		"connections-empty": Connections(ConnectionsPage{Frame: sampleFrame("Connections", "/connections", "connections")}),
 		"deliveries":        Deliveries(sampleDeliveries()), "deliveries-empty": Deliveries(DeliveriesPage{Frame: sampleFrame("Deliveries", "/deliveries", "")}),
-		"delivery": Delivery(sampleDelivery()),
-		"login":    Login(LoginPage{Frame: nobody}), "login-refused": Login(LoginPage{nobody, "anna@example.com", "/expenses?q=" + hostile, "That email and password do not belong together."}),
+		"deliveries-filtered": Deliveries(sampleDeliveriesFiltered()), "delivery": Delivery(sampleDelivery()),
+		"settings": Settings(sampleSettings()), "settings-tested": Settings(sampleSettingsTested()),
+		"login": Login(LoginPage{Frame: nobody}), "login-refused": Login(LoginPage{nobody, "anna@example.com", "/expenses?q=" + hostile, "That email and password do not belong together."}),
 		"account":         Account(AccountPage{Frame: sampleFrame("Change password", "/account", "")}),
 		"account-refused": Account(AccountPage{sampleFrame("Change password", "/account", ""), "Your password now is not right."}),
 		"error":           Error(ErrorPage{sampleFrame("Not found", "", ""), 404, "There is no such expense. It may have been typed wrongly."}),

@@ -10,7 +10,7 @@ import "tallylight/store"
 // Frame is what surrounds every page.
 type Frame struct {
 	Title   string // "Expenses": the window says "Expenses · Tallylight"
-	Section string // the entry of the rail that is current: "/expenses", "/companies", "/connections", "/deliveries", "/account"
+	Section string // the entry of the rail that is current: "/expenses", "/companies", "/connections", "/deliveries", "/settings", "/account"
 	Email   string // who is signed in; "" on the sign-in page and on errors before it
 	May     Rights
 	Live    string   // topics of the live stream this page wants, "" for none: "expenses", "connections,deliveries"
@@ -36,7 +36,7 @@ type Others struct {
 // Rights are what the signed-in person may do; what they may not is not offered.
 type Rights struct {
 	Enter bool // new expenses, push, retry and all about one expense, pausing a company, reading its books again
-	Admin bool // deliveries, default bank, pausing everything
+	Admin bool // deliveries, settings, default bank, pausing everything
 }
 
 // Notice is a sentence about what needs a person, with the link or the button that mends it.
@@ -129,6 +129,7 @@ type ExpensePage struct {
 	Edit      bool         // it can be changed
 	Delete    bool         // it was never pushed
 	Story     []StoryLine  // oldest first
+	Messages  Link         // the webhooks about it, for administrators
 	Facts     []Fact       // date, supplier, company, connection, paid from, entered by
 	Lines     []LineItem
 	Tax       string // the sum of the lines' tax, "" when there is none
@@ -280,6 +281,7 @@ type ConnectionRow struct {
 	OnHold    string // "17 expenses, GBP 8,402.10, wait for it", "" when none do
 	OnHoldTo  string // href of those
 	Mend      Link   // where it is mended
+	Messages  string // href of the webhooks about it, for administrators
 }
 
 // ConnectionsPage lists the connections; those that need a person first.
@@ -335,21 +337,35 @@ type FormLine struct{ Description, Category, TaxRate, Net, Tax string }
 // DeliveriesPage lists the webhook messages received.
 type DeliveriesPage struct {
 	Frame
-	Verdicts []Tab
-	Rows     []DeliveryRow
-	Next     string
+	Verdicts     []Tab
+	Verdict      string // what is chosen now, "" for all
+	CompanyID    int64
+	ConnectionID int64
+	ExpenseID    int64
+	Companies    []Option
+	Type         string
+	Types        []string // suggestions
+	Query        string
+	From, To     string // 2026-01-31 or ""
+	Chips        []Chip
+	Rows         []DeliveryRow
+	Newest       bool   // new messages belong on this page, if verdict and company fit
+	First        string // href of the newest ones, "" on the first page
+	Next         string
 }
 
-// DeliveryRow is one message.
+// DeliveryRow is one message, the same for every administrator; the row of the page and of the live stream.
 type DeliveryRow struct {
-	ID      int64
-	Time    string // "12 Jan 2026, 14:02:11"
-	Type    string
-	About   Link // its expense, connection or company; or Codat's ids as text
-	Verdict string
-	Word    string // "Applied", "Duplicate", "Unreadable" …
-	Tone    string
-	Note    string // the error, for unreadable and set aside
+	ID        int64
+	Time      string // "12 Jan 2026, 14:02:11"
+	Type      string
+	CompanyID int64  // 0 when it is not known
+	About     Link   // its expense, connection or company
+	Said      string // Codat's ids, where About does not say it all
+	Verdict   string
+	Word      string // "Applied", "Duplicate", "Unreadable" …
+	Tone      string
+	Note      string // the error, for unreadable and set aside
 }
 
 // DeliveryPage is one message with its raw body.
@@ -357,8 +373,38 @@ type DeliveryPage struct {
 	Frame
 	Row     DeliveryRow
 	Facts   []Fact
+	Changed []string // what it changed, in sentences
+	Again   []string // when it was applied again, and by whom
+	Others  Link     // the messages about the same thing
 	Headers string
 	Body    string
+}
+
+// SettingsPage is what belongs into Codat's portal, and whether it works.
+type SettingsPage struct {
+	Frame
+	Address     string // where webhooks go
+	Local       bool   // nobody outside this machine reaches it
+	Authorized  bool   // webhooks carry an Authorization header
+	Signed      bool   // they are signed
+	Legacy      bool   // the older generation is accepted
+	Events      []Events
+	Credentials []CredentialRow
+	Test        []DeliveryRow // the message of the last test, once it has arrived
+}
+
+// Events are types of Codat's events, and what they are for.
+type Events struct {
+	Why   string
+	Types []string
+}
+
+// CredentialRow is a webhook credential; nothing of it is secret.
+type CredentialRow struct {
+	Name        string // "Bearer token 1"
+	Setting     string // CODAT_WEBHOOK_BEARER
+	Fingerprint string // the first eight digits of its SHA-256
+	Used        string // "12 Jan 2026, 14:02:11", "" for never
 }
 
 // ErrorPage is what a person sees when something is not there, not allowed, or went wrong.

@@ -284,6 +284,53 @@ func TestConnectionRow(t *testing.T) {
 	}
 }
 
+func TestDeliveryRow(t *testing.T) {
+	t.Parallel()
+	p := sampleDeliveries()
+	page := render(t, Deliveries(p))
+	for _, r := range p.Rows {
+		row := render(t, DeliveryRowView(r))
+		if !strings.Contains(row, fmt.Sprintf(`<tr id="delivery-%d"`, r.ID)) || !strings.Contains(row, fmt.Sprintf(`data-status="%s"`, r.Verdict)) {
+			t.Errorf("row %d is not found by its id and verdict: %s", r.ID, row)
+		}
+		if !strings.Contains(page, row) {
+			t.Errorf("row %d is another on the page than on the wire", r.ID)
+		}
+	}
+	p.Verdict, p.CompanyID = "applied", 7
+	list := find(written(t, render(t, Deliveries(p))), "div", "data-first", "delivery")
+	if len(list) != 1 || list[0].attr("data-only-status") != "applied" || list[0].attr("data-only-company") != "7" {
+		t.Errorf("a first page does not say what belongs on it: %v", list)
+	}
+	if list := find(written(t, render(t, Deliveries(sampleDeliveriesFiltered()))), "div", "data-first", "delivery"); len(list) != 0 {
+		t.Error("a searched list would announce rows that need not belong on it")
+	}
+}
+
+func TestAFilterKeepsTheOthers(t *testing.T) {
+	t.Parallel()
+	es := written(t, render(t, Deliveries(sampleDeliveriesFiltered())))
+	for name, want := range map[string]string{"verdict": "applied", "connection": "3", "expense": "2040", "type": hostile, "q": hostile, "from": "2026-01-01"} {
+		if in := find(es, "input", "name", name); len(in) != 1 || in[0].attr("value") != want {
+			t.Errorf("%s: %v, want the value %q", name, in, want)
+		}
+	}
+}
+
+func TestSettingsSayWhatIsSet(t *testing.T) {
+	t.Parallel()
+	for want, in := range map[string]bool{"Authorization": true, "belongs into": true, "Never used": true, "cannot reach": false, "are accepted by": true, "It has arrived": false} {
+		if strings.Contains(render(t, Settings(sampleSettings())), want) != in {
+			t.Errorf("%q is shown: %t, want %t", want, !in, in)
+		}
+	}
+	for want, in := range map[string]bool{"A custom header": false, "cannot reach": true, "are refused": true, "It has arrived": true, `id="delivery-15"`: true} {
+		if strings.Contains(render(t, Settings(sampleSettingsTested())), want) != in {
+			t.Errorf("after a test %q is shown: %t, want %t", want, !in, in)
+		}
+	}
+}
+
 func TestFormKeepsWhatWasTyped(t *testing.T) {
 	t.Parallel()
 	p := sampleFormRefused()

@@ -13,10 +13,11 @@ const (
 	KindConnection     Kind = "connection" // a connection came, changed or went
 	KindCompanyCreated Kind = "company created"
 	KindCompanyDeleted Kind = "company deleted"
-	KindRead           Kind = "read"          // Codat read data from a ledger, or failed to
-	KindRateLimit      Kind = "rate limit"    // the day's quota is used up, or full again
-	KindExpensesSync   Kind = "expenses sync" // of Codat's own product Sync for Expenses
-	KindOther          Kind = "other"         // readable, but unknown or not for us
+	KindCompanyChanged Kind = "company changed" // something about it, which only reading it tells
+	KindRead           Kind = "read"            // Codat read data from a ledger, or failed to
+	KindRateLimit      Kind = "rate limit"      // the day's quota is used up, or full again
+	KindExpensesSync   Kind = "expenses sync"   // of Codat's own product Sync for Expenses
+	KindOther          Kind = "other"           // readable, but unknown or not for us
 )
 
 // The generations of Codat's webhooks. The legacy one officially ended in January 2025 and is still met.
@@ -41,6 +42,7 @@ type Event struct {
 	Connection *ConnectionEvent // of KindConnection
 	Company    *Company         // of KindCompanyCreated and KindCompanyDeleted
 	Reads      []Read           // of KindRead
+	RateLimit  *RateLimitEvent  // of KindRateLimit
 }
 
 // PushEvent is news of a write; it never says why one failed.
@@ -72,6 +74,12 @@ type Read struct {
 	Status       string `json:"status"` // Complete, AuthError, RateLimitError and more
 }
 
+// RateLimitEvent is news of the day's quota of requests, which all companies share.
+type RateLimitEvent struct {
+	Reached bool      // it is used up; else there is a new one
+	Until   time.Time // when the present one ends; zero when the message does not say
+}
+
 // rules says what each type of event is about and how its content is read. A new type is one more line. The star stands for
 // any data type.
 var rules = map[string]struct {
@@ -90,8 +98,8 @@ var rules = map[string]struct {
 	"company.deleted":            {KindCompanyDeleted, readCompany},
 	"read.completed":             {KindRead, readReads},
 	"read.completed.initial":     {KindRead, readReads},
-	"client.rateLimit.reached":   {KindRateLimit, readNothing},
-	"client.rateLimit.reset":     {KindRateLimit, readNothing},
+	"client.rateLimit.reached":   {KindRateLimit, readRateLimit},
+	"client.rateLimit.reset":     {KindRateLimit, readRateLimit},
 	"expenses.sync.successful":   {KindExpensesSync, readNothing},
 	"expenses.sync.unsuccessful": {KindExpensesSync, readNothing},
 
@@ -101,9 +109,10 @@ var rules = map[string]struct {
 	"Data sync completed":               {KindRead, readLegacyRead},
 	"Dataset data changed":              {KindRead, readLegacyRead},
 	"Data Sync Status Changed To Error": {KindRead, readLegacyRead},
-	"New company synchronized":          {KindRead, readNothing},
-	"Rate Limit Reached":                {KindRateLimit, readNothing},
-	"Rate Limit Reset":                  {KindRateLimit, readNothing},
+	"New company synchronized":          {KindCompanyChanged, readNothing},
+	"Sync Connection Deleted":           {KindCompanyChanged, readNothing}, // it does not say which connection
+	"Rate Limit Reached":                {KindRateLimit, readLegacyRateLimit},
+	"Rate Limit Reset":                  {KindRateLimit, readLegacyRateLimit},
 	"Sync Completed":                    {KindExpensesSync, readNothing},
 	"Sync Failed":                       {KindExpensesSync, readNothing},
 }
@@ -128,6 +137,7 @@ type message struct {
 		OldStatus     ConnectionStatus `json:"oldStatus"`
 		PlatformKey   string           `json:"platformKey"`
 		DatasetStatus string           `json:"datasetStatus"`
+		Expires       Time             `json:"ExpiresUtc"`
 	} `json:"Data"`
 }
 
@@ -281,4 +291,18 @@ func readLegacyRead(e *Event, m message) {
 		status = "Complete"
 	}
 	e.Reads = []Read{{ConnectionID: e.ConnectionID, DataType: m.Data.DataType, Status: status}}
+}
+
+func readRateLimit(e *Event, m message) {
+	var p struct {
+		Remaining int  `json:"quotaRemaining"`
+		Expiry    Time `json:"expiryDate"`
+	}
+	fill(&p, m.Payload)
+	// Codat's migration guide shows a reset under the name of reaching it.
+	e.RateLimit = &RateLimitEvent{Reached: e.Type == "client.rateLimit.reached" && p.Remaining <= 0, Until: p.Expiry.Time}
+}
+
+func readLegacyRateLimit(e *Event, m message) {
+	e.RateLimit = &RateLimitEvent{Reached: e.Type == "Rate Limit Reached", Until: m.Data.Expires.Time}
 }

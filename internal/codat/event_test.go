@@ -16,11 +16,11 @@ func kindOf(file string) codat.Kind {
 		kind codat.Kind
 	}{
 		{".write.", codat.KindPush}, {"PushOperation", codat.KindPush}, {"Push-Operation", codat.KindPush},
-		{"conneected", codat.KindOther}, {"Sync-Connection", codat.KindOther}, {"SyncConnection", codat.KindOther},
+		{"conneected", codat.KindOther}, {"Sync-Connection", codat.KindCompanyChanged}, {"SyncConnection", codat.KindCompanyChanged},
 		{"new.connection.", codat.KindConnection}, {"connection.", codat.KindConnection}, {"DataConnectionStatusChanged", codat.KindConnection},
 		{"company.created", codat.KindCompanyCreated}, {"company.deleted", codat.KindCompanyDeleted},
 		{"read.completed", codat.KindRead}, {"Data-sync-completed", codat.KindRead}, {"DataSync", codat.KindRead}, {"Data-Sync", codat.KindRead},
-		{"Dataset", codat.KindRead}, {"New-company", codat.KindRead}, {"NewCompany", codat.KindRead},
+		{"Dataset", codat.KindRead}, {"New-company", codat.KindCompanyChanged}, {"NewCompany", codat.KindCompanyChanged},
 		{"rateLimit", codat.KindRateLimit}, {"RateLimit", codat.KindRateLimit}, {"Rate-Limit", codat.KindRateLimit},
 		{"expenses.sync", codat.KindExpensesSync}, {"Sync-", codat.KindExpensesSync},
 		{"SyncCompleted", codat.KindExpensesSync}, {"SyncFailed", codat.KindExpensesSync},
@@ -82,8 +82,12 @@ func TestEventSamples(t *testing.T) {
 						t.Errorf("read is %+v", r)
 					}
 				}
-				if len(e.Reads) == 0 && e.Type != "New company synchronized" {
+				if len(e.Reads) == 0 {
 					t.Error("no reads")
+				}
+			case codat.KindRateLimit:
+				if e.RateLimit == nil || e.RateLimit.Until.IsZero() && !strings.Contains(string(body), ":99Z") {
+					t.Errorf("rate limit is %+v", e.RateLimit)
 				}
 			}
 		})
@@ -179,6 +183,23 @@ func TestConnectionEvents(t *testing.T) {
 	e = parse(t, string(sample(t, "webhooks/connection.disconnected.De-authorized.webhooks-oas.json")))
 	if e.Connection.Status != codat.Deauthorized || e.Connection.Connection.Errors[0].StatusCode != "401" {
 		t.Errorf("disconnected is %+v", e.Connection)
+	}
+}
+
+func TestRateLimitEvents(t *testing.T) {
+	t.Parallel()
+	end := time.Date(2026, 1, 13, 0, 0, 0, 0, time.UTC)
+	for body, want := range map[string]codat.RateLimitEvent{
+		`{"eventType":"client.rateLimit.reached","payload":{"dailyQuota":1000,"quotaRemaining":0,"expiryDate":"2026-01-13T00:00:00Z"}}`:   {Reached: true, Until: end},
+		`{"eventType":"client.rateLimit.reached","payload":{"expiryDate":"soon"}}`:                                                        {Reached: true},
+		`{"eventType":"client.rateLimit.reached","payload":{"quotaRemaining":1000,"expiryDate":"2026-01-13T00:00:00Z"}}`:                  {Until: end},
+		`{"eventType":"client.rateLimit.reset","payload":{"quotaRemaining":0,"expiryDate":"2026-01-13T00:00:00Z"}}`:                       {Until: end},
+		`{"AlertId":"a","RuleType":"Rate Limit Reached","Data":{"DailyQuota":1000,"ExpiresUtc":"2026-01-13T00:00:00Z"}}`:                  {Reached: true, Until: end},
+		`{"AlertId":"a","RuleType":"Rate Limit Reset","Data":{"QuotaRemaining":1000,"DailyQuota":1000,"ExpiresUtc":"2026-01-13T00:00Z"}}`: {},
+	} {
+		if e := parse(t, body); e.Kind != codat.KindRateLimit || e.RateLimit == nil || *e.RateLimit != want {
+			t.Errorf("%s is %+v, want %+v", body, e.RateLimit, want)
+		}
 	}
 }
 

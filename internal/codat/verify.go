@@ -4,10 +4,13 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
@@ -19,16 +22,33 @@ type VerifierConfig struct {
 	Basic   []string // user:password, for the Authorization header that was set in Codat's portal
 	Bearer  []string // tokens, for the same header
 	Secrets []string // signing secrets, whsec_…
-	Legacy  bool     // a legacy message, which Codat never signs, needs no signature if it has the right Authorization header
+	Legacy  bool     // a legacy message, which Codat never signs, is accepted by its Authorization header alone; else never
 	Now     func() time.Time
 }
 
 // Verifier tells Codat's webhook messages from anybody else's.
 type Verifier struct {
-	credentials [][sha256.Size]byte
-	signers     []*standardwebhooks.Webhook
-	legacy      bool
-	now         func() time.Time
+	static  []*proof // any of them in the Authorization header
+	signing []*proof // any of them in the signature
+	legacy  bool
+	now     func() time.Time
+}
+
+// proof is one configured credential. Only one of digest and signer is set.
+type proof struct {
+	Credential
+	digest [sha256.Size]byte
+	header string // the Authorization header that carries it
+	signer *standardwebhooks.Webhook
+	used   atomic.Int64 // Unix nanoseconds, 0 for not yet
+}
+
+// Credential is a configured credential as people may see it: nothing of it is secret.
+type Credential struct {
+	Sort        string    // "Basic", "Bearer" or "Signature"
+	Number      int       // its place in its setting, from 1
+	Fingerprint string    // the first eight hexadecimal digits of the SHA-256 of its text as it is set
+	Used        time.Time // when a message was last accepted by it, since the program started; zero for not yet
 }
 
 // Refused is why a message was not accepted, for the log; it holds no credential. The sender is told nothing of it.
@@ -49,83 +69,148 @@ func NewVerifier(c VerifierConfig) (*Verifier, error) {
 		if user, password, ok := strings.Cut(pair, ":"); !ok || user == "" || password == "" {
 			return nil, errors.New("a webhook credential is not user:password")
 		}
-		v.credentials = append(v.credentials, digest("basic", pair))
+		header := "Basic " + base64.StdEncoding.EncodeToString([]byte(pair))
+		v.static = append(v.static, &proof{digest: digest("basic", pair), header: header, Credential: credential("Basic", c.Basic, pair)})
 	}
 	for _, token := range c.Bearer {
 		if token == "" || strings.TrimSpace(token) != token {
 			return nil, errors.New("a webhook bearer token is empty or has spaces around it")
 		}
-		v.credentials = append(v.credentials, digest("bearer", token))
+		v.static = append(v.static, &proof{digest: digest("bearer", token), header: "Bearer " + token, Credential: credential("Bearer", c.Bearer, token)})
 	}
 	for _, secret := range c.Secrets {
 		signer, err := standardwebhooks.NewWebhook(secret)
 		if err != nil || !strings.HasPrefix(secret, "whsec_") || len(secret) == len("whsec_") {
 			return nil, errors.New("a webhook signing secret is not whsec_ and base64") // the library's error may quote from it
 		}
-		v.signers = append(v.signers, signer)
+		v.signing = append(v.signing, &proof{signer: signer, Credential: credential("Signature", c.Secrets, secret)})
 	}
-	if len(v.credentials) == 0 && len(v.signers) == 0 {
+	if len(v.static) == 0 && len(v.signing) == 0 {
 		return nil, errors.New("no webhook credential is set")
 	}
 	return v, nil
 }
 
+func credential(sort string, all []string, text string) Credential {
+	sum := sha256.Sum256([]byte(text))
+	return Credential{Sort: sort, Number: slices.Index(all, text) + 1, Fingerprint: hex.EncodeToString(sum[:4])}
+}
+
+// Credentials are those that are configured: Authorization headers first, then signing secrets.
+func (v *Verifier) Credentials() []Credential {
+	var all []Credential
+	for _, p := range slices.Concat(v.static, v.signing) {
+		c := p.Credential
+		if at := p.used.Load(); at != 0 {
+			c.Used = time.Unix(0, at)
+		}
+		all = append(all, c)
+	}
+	return all
+}
+
+// Legacy reports whether legacy messages are accepted at all.
+func (v *Verifier) Legacy() bool { return v.legacy }
+
+// VerifyHeaders returns the *Refused that Verify would return whatever the body, or nil. It costs next to nothing, so that a
+// message can be refused before its body is read. Static is whether the message has a right Authorization header.
+func (v *Verifier) VerifyHeaders(h http.Header) (static bool, err error) {
+	c, err := v.claim(h)
+	return c.static != nil, err
+}
+
 // Verify returns nil for a message that Codat sent, and a *Refused otherwise. The body must be as it came, byte for byte.
 // Where both an Authorization header and signatures are configured, a message needs both.
 func (v *Verifier) Verify(h http.Header, body []byte) error {
-	if len(v.credentials) > 0 {
-		if reason := v.credential(h.Get("Authorization")); reason != "" {
-			return &Refused{reason}
+	c, err := v.claim(h)
+	if err != nil {
+		return err
+	}
+	var signing *proof
+	if len(c.signed) > 0 {
+		if signing = v.signature(c.signed, body); signing == nil {
+			return &Refused{"bad signature"}
 		}
 	}
-	if len(v.signers) == 0 {
-		return nil
-	}
-	signed := signatureHeaders(h)
-	if len(signed) == 0 {
-		if v.legacy && len(v.credentials) > 0 {
-			if e, err := ParseEvent(body); err == nil && e.Generation == Legacy {
-				return nil
-			}
+	if unsigned := len(v.signing) > 0 && signing == nil; unsigned || !v.legacy {
+		e, err := ParseEvent(body)
+		legacy := err == nil && e.Generation == Legacy
+		switch {
+		case legacy && !v.legacy:
+			return &Refused{"legacy message"}
+		case unsigned && !legacy:
+			return &Refused{"missing signature"}
 		}
-		return &Refused{"missing signature"}
 	}
-	if reason := v.signature(signed, body); reason != "" {
-		return &Refused{reason}
+	for _, p := range []*proof{c.static, signing} {
+		if p != nil {
+			p.used.Store(v.now().UnixNano())
+		}
 	}
 	return nil
 }
 
-// credential compares digests, so that neither content nor length of a credential shows in the time it takes.
-func (v *Verifier) credential(header string) string {
+// claim is what the headers of a message say, as far as it can be judged without the body.
+type claim struct {
+	static *proof
+	signed http.Header // the signature's headers; empty where there is none to verify
+}
+
+func (v *Verifier) claim(h http.Header) (c claim, err error) {
+	if len(v.static) > 0 {
+		p, reason := v.authorized(h.Get("Authorization"))
+		if reason != "" {
+			return claim{}, &Refused{reason}
+		}
+		c.static = p
+	}
+	if len(v.signing) == 0 {
+		return c, nil
+	}
+	if c.signed = signatureHeaders(h); len(c.signed) == 0 {
+		if v.legacy && c.static != nil {
+			return c, nil // a legacy message, perhaps
+		}
+		return claim{}, &Refused{"missing signature"}
+	}
+	if reason := v.timely(c.signed); reason != "" {
+		return claim{}, &Refused{reason}
+	}
+	return c, nil
+}
+
+// authorized compares digests, so that neither content nor length of a credential shows in the time it takes.
+func (v *Verifier) authorized(header string) (right *proof, reason string) {
 	scheme, said, _ := strings.Cut(strings.TrimSpace(header), " ")
 	scheme, said = strings.ToLower(scheme), strings.TrimSpace(said)
 	switch scheme {
 	case "":
-		return "missing credential"
+		return nil, "missing credential"
 	case "basic":
 		pair, err := base64.StdEncoding.DecodeString(said)
 		if err != nil {
-			return "malformed credential"
+			return nil, "malformed credential"
 		}
 		said = string(pair)
 	}
-	presented, matches := digest(scheme, said), 0
-	for _, expected := range v.credentials {
-		matches |= subtle.ConstantTimeCompare(presented[:], expected[:])
+	presented := digest(scheme, said)
+	for _, p := range v.static {
+		if subtle.ConstantTimeCompare(presented[:], p.digest[:]) == 1 {
+			right = p
+		}
 	}
-	if matches == 0 {
-		return "wrong credential"
+	if right == nil {
+		return nil, "wrong credential"
 	}
-	return ""
+	return right, ""
 }
 
 func digest(scheme, credential string) [sha256.Size]byte {
 	return sha256.Sum256([]byte(scheme + " " + credential))
 }
 
-func (v *Verifier) signature(h http.Header, body []byte) string {
-	sent, err := strconv.ParseInt(h.Get(standardwebhooks.HeaderWebhookTimestamp), 10, 64)
+func (v *Verifier) timely(signed http.Header) (reason string) {
+	sent, err := strconv.ParseInt(signed.Get(standardwebhooks.HeaderWebhookTimestamp), 10, 64)
 	switch now, skew := v.now().Unix(), int64(clockSkew/time.Second); {
 	case err != nil:
 		return "malformed timestamp"
@@ -134,12 +219,37 @@ func (v *Verifier) signature(h http.Header, body []byte) string {
 	case sent > now+skew:
 		return "timestamp too new"
 	}
-	for _, signer := range v.signers {
-		if signer.VerifyIgnoringTimestamp(body, h) == nil { // the library knows no clock but the machine's
-			return ""
+	return ""
+}
+
+// signature is the secret that a message was signed with, nil for none of ours.
+func (v *Verifier) signature(signed http.Header, body []byte) *proof {
+	for _, p := range v.signing {
+		if p.signer.VerifyIgnoringTimestamp(body, signed) == nil { // the library knows no clock but the machine's
+			return p
 		}
 	}
-	return "bad signature"
+	return nil
+}
+
+// Sign gives a message of our own the headers with which Codat would send it: the first credential of each sort that is
+// configured. Two of them cannot be in one Authorization header: Basic goes before Bearer.
+func (v *Verifier) Sign(h http.Header, id string, body []byte) error {
+	if len(v.static) > 0 {
+		h.Set("Authorization", v.static[0].header)
+	}
+	if len(v.signing) == 0 {
+		return nil
+	}
+	now := v.now()
+	signature, err := v.signing[0].signer.Sign(id, now, body)
+	if err != nil {
+		return errors.New("sign a message: the secret cannot be used") // the library's error may quote from it
+	}
+	h.Set(standardwebhooks.HeaderWebhookID, id)
+	h.Set(standardwebhooks.HeaderWebhookTimestamp, strconv.FormatInt(now.Unix(), 10))
+	h.Set(standardwebhooks.HeaderWebhookSignature, signature)
+	return nil
 }
 
 // signatureHeaders returns the three headers that sign a message under their standard names; they may also be called svix-id

@@ -4,7 +4,9 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -98,6 +100,8 @@ func TestVerify(t *testing.T) {
 	both := codat.VerifierConfig{Basic: static.Basic, Bearer: static.Bearer, Secrets: signed.Secrets, Legacy: true}
 	strict := both
 	strict.Legacy = false
+	strictStatic, strictSigned := static, signed
+	strictStatic.Legacy, strictSigned.Legacy = false, false
 
 	authz := func(value string) http.Header { return http.Header{"Authorization": {value}} }
 	signature := sign(t, secret, current)
@@ -162,11 +166,25 @@ func TestVerify(t *testing.T) {
 		{"both, legacy that is current too", both, authz("Bearer " + bearer), `{"RuleType":"x",` + current[1:], 0, "missing signature"},
 		{"both, unreadable", both, authz("Bearer " + bearer), `{"RuleType":`, 0, "missing signature"},
 		{"both, legacy not allowed", strict, authz("Bearer " + bearer), legacy, 0, "missing signature"},
+		{"both, signed legacy not allowed", strict, with(sign(t, secret, legacy), "Authorization", "Bearer "+bearer), legacy, 0, "legacy message"},
+		{"both, current where legacy is not allowed", strict, bothHeaders, current, 0, ""},
+		{"basic, legacy not allowed", strictStatic, authz(basicHeader(basic)), legacy, 0, "legacy message"},
+		{"basic, current where legacy is not allowed", strictStatic, authz(basicHeader(basic)), current, 0, ""},
+		{"basic, unreadable where legacy is not allowed", strictStatic, authz(basicHeader(basic)), "{", 0, ""},
+		{"signed, legacy not allowed", strictSigned, sign(t, secret, legacy), legacy, 0, "legacy message"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			err := verifier(t, test.config, sentUnix+test.now).Verify(test.headers, []byte(test.body))
+			v := verifier(t, test.config, sentUnix+test.now)
+			err := v.Verify(test.headers, []byte(test.body))
+			if _, early := v.VerifyHeaders(test.headers); early != nil && (err == nil || err.Error() != early.Error()) {
+				t.Errorf("its headers are refused with %v, the message with %v", early, err)
+			}
+			used := slices.ContainsFunc(v.Credentials(), func(c codat.Credential) bool { return !c.Used.IsZero() })
+			if used != (err == nil) {
+				t.Errorf("a credential was used: %t, error %v", used, err)
+			}
 			if test.reason == "" {
 				if err != nil {
 					t.Error(err)
@@ -178,6 +196,76 @@ func TestVerify(t *testing.T) {
 				t.Errorf("got %v, want refused for %q", err, test.reason)
 			}
 		})
+	}
+}
+
+// What can be told without the body is told without it.
+func TestVerifyHeaders(t *testing.T) {
+	t.Parallel()
+	both := verifier(t, codat.VerifierConfig{Basic: []string{basic}, Secrets: []string{secret}, Legacy: true}, sentUnix)
+	signed := verifier(t, codat.VerifierConfig{Secrets: []string{secret}, Legacy: true}, sentUnix+301)
+	for name, test := range map[string]struct {
+		v       *codat.Verifier
+		headers http.Header
+		static  bool
+		reason  string
+	}{
+		"nothing":                 {both, nil, false, "webhook refused: missing credential"},
+		"wrong":                   {both, http.Header{"Authorization": {"Bearer x"}}, false, "webhook refused: wrong credential"},
+		"legacy, perhaps":         {both, http.Header{"Authorization": {basicHeader(basic)}}, true, ""},
+		"signed by anybody":       {both, with(sign(t, older, current), "Authorization", basicHeader(basic)), true, ""},
+		"old":                     {signed, sign(t, secret, current), false, "webhook refused: timestamp too old"},
+		"unsigned and not static": {signed, nil, false, "webhook refused: missing signature"},
+	} {
+		static, err := test.v.VerifyHeaders(test.headers)
+		if static != test.static || (err == nil) != (test.reason == "") || err != nil && err.Error() != test.reason {
+			t.Errorf("%s: static %t, error %v", name, static, err)
+		}
+	}
+}
+
+func TestCredentials(t *testing.T) {
+	t.Parallel()
+	v := verifier(t, codat.VerifierConfig{Basic: []string{basic}, Bearer: []string{"first", bearer}, Secrets: []string{older, secret}}, sentUnix)
+	h := with(sign(t, secret, current), "Authorization", "Bearer "+bearer)
+	if err := v.Verify(h, []byte(current)); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, c := range v.Credentials() {
+		got = append(got, fmt.Sprintf("%s %d %s used %t", c.Sort, c.Number, c.Fingerprint, c.Used.Equal(time.Unix(sentUnix, 999_999_999))))
+	}
+	want := []string{ // printf %s TEXT | sha256sum
+		"Basic 1 ff017142 used false", "Bearer 1 a7937b64 used false", "Bearer 2 793e0fad used true",
+		"Signature 1 96ad2ccd used false", "Signature 2 2dd745ff used true",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("credentials %q", got)
+	}
+	for _, text := range []string{basic, bearer, "first", older, secret, basicHeader(basic)} {
+		if strings.Contains(fmt.Sprintf("%+v", v.Credentials()), text) {
+			t.Errorf("they show %q", text)
+		}
+	}
+}
+
+// A message of our own goes the same way as one of Codat's.
+func TestSign(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]codat.VerifierConfig{
+		"basic": {Basic: []string{basic, "other:one"}}, "bearer": {Bearer: []string{bearer}}, "secret": {Secrets: []string{secret, older}},
+		"all": {Basic: []string{basic}, Bearer: []string{bearer}, Secrets: []string{older}},
+	} {
+		v, h := verifier(t, c, sentUnix), http.Header{}
+		if err := v.Sign(h, "msg_7", []byte(current)); err != nil {
+			t.Fatal(err)
+		}
+		if err := v.Verify(h, []byte(current)); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if len(c.Secrets) > 0 && codat.MessageID(h) != "msg_7" {
+			t.Errorf("%s: its id is %q", name, codat.MessageID(h))
+		}
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"tallylight/internal/codat"
 	"tallylight/internal/explain"
@@ -21,7 +22,9 @@ var events = map[codat.Kind]applyEvent{
 	codat.KindConnection:     applyConnection,
 	codat.KindCompanyCreated: applyCompanyCreated,
 	codat.KindCompanyDeleted: applyCompanyDeleted,
+	codat.KindCompanyChanged: applyCompanyChanged,
 	codat.KindRead:           applyRead,
+	codat.KindRateLimit:      applyRateLimit,
 }
 
 func (i *Inbox) apply(ctx context.Context, tx *store.Tx, d *store.Delivery) (store.Verdict, error) {
@@ -29,13 +32,14 @@ func (i *Inbox) apply(ctx context.Context, tx *store.Tx, d *store.Delivery) (sto
 	if err != nil {
 		return store.VerdictUnreadable, nil
 	}
-	apply, ok := events[e.Kind]
-	if !ok {
-		return store.VerdictIgnored, nil
+	verdict := store.VerdictIgnored
+	if apply, ok := events[e.Kind]; ok {
+		if verdict, err = apply(i, ctx, tx, d, e); err != nil {
+			return "", fmt.Errorf("apply %s: %w", e.Type, err)
+		}
 	}
-	verdict, err := apply(i, ctx, tx, d, e)
-	if err != nil {
-		return "", fmt.Errorf("apply %s: %w", e.Type, err)
+	if d.CompanyID == nil {
+		return verdict, tx.FindSubjects(ctx, d)
 	}
 	return verdict, nil
 }
@@ -108,7 +112,7 @@ func applyCompanyCreated(i *Inbox, ctx context.Context, tx *store.Tx, d *store.D
 
 var companyGone = store.Failure{Fact: json.RawMessage(`{}`), Cause: string(explain.CauseCompanyGone), Rules: explain.Version}
 
-func applyCompanyDeleted(_ *Inbox, ctx context.Context, tx *store.Tx, d *store.Delivery, e codat.Event) (store.Verdict, error) {
+func applyCompanyDeleted(i *Inbox, ctx context.Context, tx *store.Tx, d *store.Delivery, e codat.Event) (store.Verdict, error) {
 	c, err := tx.CompanyByCodatID(ctx, e.CompanyID)
 	if errors.Is(err, store.ErrNotFound) {
 		return store.VerdictNotOurs, nil
@@ -117,7 +121,45 @@ func applyCompanyDeleted(_ *Inbox, ctx context.Context, tx *store.Tx, d *store.D
 		return "", err
 	}
 	d.CompanyID = &c.ID
+	if old, err := tx.Old(ctx, d.ReceivedAt); err != nil {
+		return "", err
+	} else if old { // it may be back: Codat knows
+		i.ReadCompany(e.CompanyID)
+		return store.VerdictApplied, nil
+	}
 	return store.VerdictApplied, tx.CompanyDeleted(ctx, e.CompanyID, companyGone)
+}
+
+func applyCompanyChanged(i *Inbox, _ context.Context, _ *store.Tx, _ *store.Delivery, e codat.Event) (store.Verdict, error) {
+	if e.CompanyID == "" {
+		return store.VerdictIgnored, nil
+	}
+	i.ReadCompany(e.CompanyID)
+	return store.VerdictApplied, nil
+}
+
+// applyRateLimit believes only fresh news of a quota that is used up: a new one may have begun, and the next send finds out.
+func applyRateLimit(_ *Inbox, ctx context.Context, tx *store.Tx, d *store.Delivery, e codat.Event) (store.Verdict, error) {
+	changed := false
+	old, err := tx.Old(ctx, d.ReceivedAt)
+	switch {
+	case err != nil:
+	case !e.RateLimit.Reached:
+		changed, err = tx.QuotaReset(ctx)
+	case !old:
+		var until *time.Time
+		if !e.RateLimit.Until.IsZero() {
+			until = &e.RateLimit.Until
+		}
+		changed, err = tx.QuotaSpent(ctx, until)
+	}
+	if err != nil {
+		return "", err
+	}
+	if !changed {
+		return store.VerdictIgnored, nil
+	}
+	return store.VerdictApplied, nil
 }
 
 // kept are the data types of a customer's ledger that we hold a copy of, in Codat's spelling.
@@ -133,9 +175,10 @@ func applyRead(i *Inbox, ctx context.Context, tx *store.Tx, d *store.Delivery, e
 	}
 	d.CompanyID = &c.ID
 	for _, r := range e.Reads {
+		// An AuthError says that access was lost; the connection itself says since when and why.
 		if r.Status == "AuthError" || slices.Contains(kept, r.DataType) {
 			i.ReadCompany(e.CompanyID)
-			return store.VerdictApplied, nil
+			return store.VerdictApplied, tx.FindConnection(ctx, d, r.ConnectionID)
 		}
 	}
 	return store.VerdictIgnored, nil
