@@ -263,7 +263,7 @@ func (h *Handlers) subjects(ctx context.Context, ds []store.Delivery) (subjects,
 			return nil, err
 		}
 		for _, i := range items {
-			about[store.Change{Kind: store.ConnectionChanged, ID: i.ID}] = views.Link{Text: connectionName(i), Href: companyURL(i.CompanyID)}
+			about[store.Change{Kind: store.ConnectionChanged, ID: i.ID}] = views.Link{Text: connectionName(i), Href: companyURL(i.CompanyID) + "#connection-" + url.PathEscape(i.CodatID)}
 		}
 	}
 	return about, nil

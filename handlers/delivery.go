@@ -64,7 +64,7 @@ func deliveryFacts(d store.Delivery, c clock) []views.Fact {
 	var facts []views.Fact
 	for _, f := range []views.Fact{
 		{Term: "Generation", Text: d.Generation}, company, {Term: "Connection", Text: d.Connection},
-		{Term: "Operation", Text: d.OperationKey}, {Term: "Message id", Text: orNone(d.WebhookID)}, {Term: "Event id", Text: orNone(d.DedupeKey)},
+		{Term: "Operation", Text: d.OperationKey}, {Term: "Message id", Text: orNone(d.WebhookID)}, {Term: "Event id", Text: strings.TrimPrefix(orNone(d.DedupeKey), "e:")},
 	} {
 		if f.Text != "" {
 			facts = append(facts, f)
