@@ -82,8 +82,13 @@ type air struct {
 // newFleet makes a database and a sandbox with that many companies, whose books are read.
 func newFleet(t testing.TB, companies int, c sandbox.Config) *fleet {
 	t.Helper()
+	return newFleetOn(t, storetest.DSN(t), companies, c)
+}
+
+// newFleetOn is newFleet on a database that is there.
+func newFleetOn(t testing.TB, dsn string, companies int, c sandbox.Config) *fleet {
+	t.Helper()
 	f := &fleet{t: t, alive: map[string]bool{}, air: air{now: map[string]int{}, most: map[string]int{}, pushes: map[string]int{}}}
-	dsn := storetest.DSN(t)
 	var err error
 	if f.store, err = store.Open(t.Context(), dsn); err != nil {
 		t.Fatal(err)
@@ -461,6 +466,11 @@ func (f *fleet) scenarios(list []map[string]any) {
 
 // signIn returns a browser that is signed in at one process.
 func (f *fleet) signIn(p *process) *http.Client {
+	f.t.Helper()
+	return f.signInAs(p, email)
+}
+
+func (f *fleet) signInAs(p *process, email string) *http.Client {
 	f.t.Helper()
 	jar, err := cookiejar.New(nil)
 	if err != nil {

@@ -29,26 +29,28 @@ import (
 )
 
 // BenchmarkIntake measures how many webhooks of 1 KB the program stores a second, in a PostgreSQL with fsync on, and in what time:
-// beside a bare handler that inserts one row a request and pgbench that inserts the same rows, in turns.
+// beside a bare handler that inserts one row a request and pgbench that inserts the same rows, in turns. The program is meant to
+// store, of 64 senders, at least 1.2 times as many as the bare handler and 0.65 times as many as pgbench, with a p99 no worse than the
+// bare handler's; of 256 no fewer; and to answer a sender that is alone within 1.3 times the bare handler's median.
 func BenchmarkIntake(b *testing.B) {
 	for _, connections := range []int{1, 64, 256} {
 		b.Run(fmt.Sprint("connections=", connections), func(b *testing.B) {
 			d := newDurable(b)
 			rivals := []rival{d.tallylight(b, "tallylight"), d.bare(b), d.pgbench(b)}
 			for b.Loop() {
-				compare(b, rivals, connections, 3_000)
+				compare(b, rivals, connections, 8_000)
 			}
 		})
 	}
 }
 
-// BenchmarkIntakeAmongAMillion is BenchmarkIntake with a million deliveries stored, beside one with none.
+// BenchmarkIntakeAmongAMillion is BenchmarkIntake with a million deliveries stored, beside one with none: at most a tenth slower.
 func BenchmarkIntakeAmongAMillion(b *testing.B) {
 	full, empty := newDurable(b), newDurable(b)
 	full.fill(b, 1_000_000)
 	rivals := []rival{full.tallylight(b, "million"), empty.tallylight(b, "none")}
 	for b.Loop() {
-		compare(b, rivals, 64, 3_000)
+		compare(b, rivals, 64, 8_000)
 	}
 }
 
@@ -58,12 +60,12 @@ type rival struct {
 	run  func(b *testing.B, connections, messages int) timing
 }
 
-const rounds = 9
+const rounds = 5
 
 // compare lets the rivals run in turns and reports the median of each, and how the first does beside the others.
 func compare(b *testing.B, rivals []rival, connections, messages int) {
 	if connections == 1 {
-		messages /= 5
+		messages /= 8
 	}
 	rates, medians, p99s := map[string][]float64{}, map[string][]time.Duration{}, map[string][]time.Duration{}
 	for round := range rounds + 1 {
@@ -75,7 +77,9 @@ func compare(b *testing.B, rivals []rival, connections, messages int) {
 			if round == 0 {
 				continue // connections are opened, caches filled
 			}
-			rates[r.name], medians[r.name], p99s[r.name] = append(rates[r.name], t.rate), append(medians[r.name], t.median), append(p99s[r.name], t.p99)
+			rates[r.name] = append(rates[r.name], t.rate)
+			medians[r.name] = append(medians[r.name], t.median)
+			p99s[r.name] = append(p99s[r.name], t.p99)
 		}
 	}
 	first := rivals[0].name
@@ -85,8 +89,10 @@ func compare(b *testing.B, rivals []rival, connections, messages int) {
 			continue
 		}
 		b.ReportMetric(median(rates[r.name]), r.name+"/s")
-		b.ReportMetric(milliseconds(median(medians[r.name])), r.name+"-p50-ms")
-		b.ReportMetric(milliseconds(median(p99s[r.name])), r.name+"-p99-ms")
+		if r.name != "pgbench" {
+			b.ReportMetric(milliseconds(median(medians[r.name])), r.name+"-p50-ms")
+			b.ReportMetric(milliseconds(median(p99s[r.name])), r.name+"-p99-ms")
+		}
 		if r.name != first {
 			b.ReportMetric(median(rates[first])/median(rates[r.name]), "×"+r.name)
 		}
@@ -104,7 +110,7 @@ type durable struct {
 	db     *sql.DB
 }
 
-func newDurable(b *testing.B) *durable {
+func newDurable(b testing.TB) *durable {
 	b.Helper()
 	server, err := devdb.Start(b.Context(), devdb.Config{Dir: filepath.Join(b.TempDir(), "data")})
 	if err != nil {
@@ -126,7 +132,7 @@ func newDurable(b *testing.B) *durable {
 	return d
 }
 
-// fill stores deliveries that were applied.
+// fill stores deliveries that have been dealt with.
 func (d *durable) fill(b *testing.B, n int) {
 	b.Helper()
 	_, err := d.db.ExecContext(b.Context(), `
@@ -174,9 +180,9 @@ func (d *durable) tallylight(b *testing.B, name string) rival {
 	if err != nil {
 		b.Fatal(err)
 	}
-	hub, intake, box := web.NewHub(), store.NewIntake(d.store), &inbox.Inbox{Store: d.store, Log: log}
+	hub, box := web.NewHub(), &inbox.Inbox{Store: d.store, Log: log}
 	routes, err := handlers.New(handlers.Config{
-		Store: d.store, Intake: intake, Sessions: sessions, Hub: hub, Verifier: verifier, Metrics: web.NewMetrics(hub), Log: log,
+		Store: d.store, Intake: store.NewIntake(d.store), Sessions: sessions, Hub: hub, Verifier: verifier, Metrics: web.NewMetrics(hub), Log: log,
 		PublicURL: "http://" + listener.Addr().String(), Location: time.UTC,
 		Wake: box.Wake, WakePush: func() {}, ReadCompany: func(string) {},
 	}).Routes()
@@ -186,7 +192,6 @@ func (d *durable) tallylight(b *testing.B, name string) rival {
 	ctx, stop := context.WithCancel(context.WithoutCancel(b.Context()))
 	var running sync.WaitGroup
 	running.Go(func() { web.Serve(ctx, listener, routes, hub, log) })
-	running.Go(func() { intake.Run(ctx) })
 	b.Cleanup(func() { stop(); running.Wait() })
 	return d.over(name, listener.Addr().String())
 }
@@ -199,8 +204,9 @@ func (d *durable) bare(b *testing.B) rival {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { db.Close() })
-	db.SetMaxOpenConns(bareConns)
-	db.SetMaxIdleConns(bareConns)
+	const connections = 64 // with 24, as the program has, it is no faster
+	db.SetMaxOpenConns(connections)
+	db.SetMaxIdleConns(connections)
 	insert, err := db.PrepareContext(b.Context(), `
 		INSERT INTO deliveries (webhook_id, dedupe_key, generation, type, company, connection, operation_key, headers, body, verdict, error)
 		VALUES ($1, $1, 'current', 'directCosts.write.successful', 'company', 'connection', $1, '{"User-Agent": "Svix-Webhooks/1.62.0"}', $2, 'new', '')
@@ -229,14 +235,7 @@ func (d *durable) bare(b *testing.B) rival {
 	return d.over("bare", listener.Addr().String())
 }
 
-var bareConns = func() int {
-	if n, err := strconv.Atoi(os.Getenv("BARE")); err == nil {
-		return n
-	}
-	return 64
-}()
-
-var pgbenchFigures = regexp.MustCompile(`(?s)latency average = ([\d.]+) ms.*tps = ([\d.]+) \(without`)
+var pgbenchRate = regexp.MustCompile(`tps = ([\d.]+) \(without`)
 
 // pgbench is PostgreSQL's own benchmark with the same rows. It is left out where it is not installed.
 func (d *durable) pgbench(b *testing.B) rival {
@@ -259,18 +258,19 @@ VALUES ('msg_' || gen_random_uuid(), 'e:' || gen_random_uuid(), 'current', 'dire
 		b.Helper()
 		connections = min(connections, 100) // the private PostgreSQL takes no more
 		cmd := exec.CommandContext(b.Context(), program, "--no-vacuum", "--protocol=prepared", "--file="+script, fmt.Sprint("--client=", connections),
-			fmt.Sprint("--jobs=", min(connections, 2)), fmt.Sprint("--transactions=", messages/connections), "--define=body="+strings.Repeat("x", 1024), d.dsn)
+			fmt.Sprint("--jobs=", min(connections, 2)), fmt.Sprint("--transactions=", max(messages/connections, 200)), "--define=body="+strings.Repeat("x", 1024), d.dsn)
 		out, err := cmd.CombinedOutput()
 		if err != nil {
 			b.Fatalf("pgbench: %v\n%s", err, out)
 		}
-		figures := pgbenchFigures.FindSubmatch(out)
-		if figures == nil {
+		rate := pgbenchRate.FindSubmatch(out)
+		if rate == nil {
 			b.Fatalf("pgbench says\n%s", out)
 		}
-		latency, _ := strconv.ParseFloat(string(figures[1]), 64)
-		tps, _ := strconv.ParseFloat(string(figures[2]), 64)
-		mean := time.Duration(latency * float64(time.Millisecond))
-		return timing{tps, mean, mean}
+		perSecond, err := strconv.ParseFloat(string(rate[1]), 64)
+		if err != nil {
+			b.Fatal(err)
+		}
+		return timing{rate: perSecond}
 	}}
 }

@@ -149,10 +149,9 @@ func serve(ctx context.Context, c config.Serve, out io.Writer, log *slog.Logger)
 	reader := &ledger.Reader{Store: s, Codat: client, Log: log}
 	worker := &push.Worker{Store: s, Codat: client, Log: log, InFlight: inFlight}
 	sweeper := &push.Sweeper{Store: s, Codat: client, Log: log, ReadLedger: reader.ReadLedger}
-	intake := store.NewIntake(s)
 	box := &inbox.Inbox{Store: s, Log: log, ReadCompany: reader.Ask}
 	site := handlers.New(handlers.Config{
-		Store: s, Intake: intake, Sessions: sessions, Hub: hub, Verifier: verifier, Metrics: web.NewMetrics(hub), Log: log,
+		Store: s, Intake: store.NewIntake(s), Sessions: sessions, Hub: hub, Verifier: verifier, Metrics: web.NewMetrics(hub), Log: log,
 		PublicURL: origin, Location: time.Local,
 		Wake: box.Wake, WakePush: worker.Wake, ReadCompany: reader.Ask,
 	})
@@ -177,7 +176,6 @@ func serve(ctx context.Context, c config.Serve, out io.Writer, log *slog.Logger)
 			}
 		})
 	})
-	parts.Go(func() error { return intake.Run(ctx) })
 	parts.Go(func() error { return site.Run(ctx) })
 	parts.Go(func() error { return box.Run(ctx) })
 	parts.Go(func() error { return worker.Run(ctx) })

@@ -12,7 +12,7 @@ import (
 
 // look is one way to look at a page.
 type look struct {
-	name   string
+	name   string // of the picture, "" for none
 	width  int64
 	scheme string
 	rules  []string // of axe, none for all: what does not depend on colours is the same in the dark
@@ -22,21 +22,23 @@ var looks = []look{
 	{"light", 1280, "light", nil},
 	{"dark", 1280, "dark", []string{"color-contrast"}},
 	{"narrow", 360, "light", nil},
-	{"narrow dark", 360, "dark", []string{"color-contrast"}},
+	{"", 360, "dark", []string{"color-contrast"}},
 }
 
-// see looks at the page in every way: a picture of each, nothing that axe finds, and nothing that sticks out sideways.
+// see looks at the page in every way: pictures of it, nothing that axe finds, and nothing that sticks out sideways.
 func (b *tab) see(name string) {
 	b.t.Helper()
 	for _, l := range looks {
 		b.width(l.width)
 		b.scheme(l.scheme)
-		b.shoot(name + " " + l.name)
+		if l.name != "" {
+			b.shoot(name + " " + l.name)
+		}
 		if wide := evaluate[int64](b, `document.documentElement.scrollWidth`); wide > l.width {
-			b.t.Errorf("%s, %s: the page is %d wide", name, l.name, wide)
+			b.t.Errorf("%s, %s at %d: the page is %d wide", name, l.scheme, l.width, wide)
 		}
 		for _, v := range b.violations(l.rules...) {
-			b.t.Errorf("%s, %s: %s", name, l.name, v)
+			b.t.Errorf("%s, %s at %d: %s", name, l.scheme, l.width, v)
 		}
 	}
 	b.width(1280)
@@ -80,6 +82,12 @@ func TestPages(t *testing.T) {
 	w.unlink("Tailspin Tours KK")
 	w.until("the connection of Tailspin Tours KK to be down", func() bool { return w.connection("Tailspin Tours KK").Status == "Unlinked" })
 
+	b.open("/connections")
+	b.leave(submit(`form[action="/sending/pause"]`))
+	b.untilLive()
+	b.see("connections paused")
+	b.leave(submit(`form[action="/sending/resume"]`))
+
 	t.Run("expenses", func(t *testing.T) {
 		t.Parallel()
 		b := openTab(t, p.url)
@@ -97,14 +105,21 @@ func TestPages(t *testing.T) {
 			"expense complete":       "/expenses/" + complete,
 			"expense needs checking": "/expenses/" + checking,
 			"expense on hold":        "/expenses/" + held,
+			"expense edit":           "/expenses/" + notPushed + "/edit",
+			"expense edit on hold":   "/expenses/" + held + "/edit",
 		})
+		b.open("/expenses/" + checking + "/check")
+		mustContain(t, b.text("main"), "Xero did not answer Codat in time")
+		b.see("check")
+		b.leave(submit("main .decision form"))
+		b.see("check with problems")
 		b.open("/expenses/" + failed)
 		b.see("expense failed")
 		b.do(chromedp.Evaluate[chromedp.Void](`for (const d of document.querySelectorAll("main details")) d.open = true`))
 		b.see("expense failed unfolded")
 		b.open("/expenses/new")
 		b.see("expense new")
-		b.leave(chromedp.Evaluate[chromedp.Void](`{ const form = document.querySelector("main form"); form.noValidate = true; form.requestSubmit() }`))
+		b.leave(submit("main form"))
 		b.see("expense new with problems")
 	})
 	t.Run("others", func(t *testing.T) {
@@ -118,6 +133,7 @@ func TestPages(t *testing.T) {
 			"company down":         fmt.Sprintf("/companies/%d", w.company("Adatum Builders").ID),
 			"connections":          "/connections",
 			"deliveries none here": "/deliveries?verdict=not_ours",
+			"settings":             "/settings",
 			"account":              "/account",
 			"not found expense":    "/expenses/999999",
 			"not found":            "/nowhere",
@@ -143,4 +159,9 @@ func (b *tab) visit(paths map[string]string) {
 		b.open(path)
 		b.see(name)
 	}
+}
+
+// submit sends the first form of that kind as it is, though the browser would not.
+func submit(form string) chromedp.Action[chromedp.Void] {
+	return chromedp.Evaluate[chromedp.Void](fmt.Sprintf(`{ const form = document.querySelector(%q); form.noValidate = true; form.requestSubmit() }`, form))
 }

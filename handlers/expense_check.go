@@ -43,7 +43,9 @@ func (h *Handlers) checkPage(w http.ResponseWriter, r *http.Request, who store.U
 	}
 	page := views.CheckPage{Frame: s.Frame, ID: id, Reference: i.Reference, Badge: expenseBadge(i, s.clock), Ledger: platformOr(i.Platform),
 		Record: record, Problems: problems}
-	page.Live, page.Show = expensesTopic, show(id)
+	if len(problems) == 0 { // the answer to a form is at an address that cannot be read again
+		page.Live, page.Show = expensesTopic, show(id)
+	}
 	if len(pushes) == 0 || pushes[0].State != store.PushNeedsChecking {
 		return web.Render(w, r, status, views.Check(page))
 	}

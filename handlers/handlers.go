@@ -21,7 +21,7 @@ import (
 // Config is what the handlers work with. All of it is needed.
 type Config struct {
 	Store    *store.Store
-	Intake   *store.Intake // running
+	Intake   *store.Intake
 	Sessions *web.Sessions
 	Hub      *web.Hub
 	Verifier *codat.Verifier

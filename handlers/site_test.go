@@ -92,14 +92,8 @@ func newSite(t *testing.T) *site {
 	hub := web.NewHub()
 	server := httptest.NewUnstartedServer(nil)
 	s.url = "http://" + server.Listener.Addr().String()
-	intake := store.NewIntake(s.store)
-	ctx, stop := context.WithCancel(context.Background())
-	var running sync.WaitGroup
-	running.Go(func() { _ = intake.Run(ctx) })
-	t.Cleanup(running.Wait)
-	t.Cleanup(stop)
 	s.handlers = New(Config{
-		Store: s.store, Intake: intake, Sessions: sessions, Hub: hub, Verifier: verifier, Metrics: web.NewMetrics(hub),
+		Store: s.store, Intake: store.NewIntake(s.store), Sessions: sessions, Hub: hub, Verifier: verifier, Metrics: web.NewMetrics(hub),
 		Log: slog.New(slog.NewTextHandler(s.log, nil)), PublicURL: s.url, Location: time.UTC,
 		Wake: func() { s.woken.Add(1) }, WakePush: func() { s.pushWoke.Add(1) }, ReadCompany: func(id string) { s.asked <- id },
 	})

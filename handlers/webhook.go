@@ -1,11 +1,11 @@
 package handlers
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"strings"
 	"time"
@@ -17,7 +17,8 @@ import (
 
 const (
 	webhookLimit = 1 << 20
-	webhookTime  = 5 * time.Second // Codat gives up after 15
+	usualSize    = 4 << 10
+	webhookTime  = 4 * time.Second // Codat gives up after 15
 	longestID    = 200
 )
 
@@ -60,14 +61,16 @@ func (h *Handlers) proven(w http.ResponseWriter, r *http.Request) ([]byte, error
 		}
 		defer leave()
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, webhookLimit))
+	var body bytes.Buffer
+	body.Grow(int(min(max(0, r.ContentLength), usualSize)) + bytes.MinRead)
+	_, err = body.ReadFrom(http.MaxBytesReader(w, r.Body, webhookLimit))
 	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
 		return nil, err
 	}
 	if err != nil {
 		return nil, web.Unavailable(fmt.Errorf("read webhook: %w", err))
 	}
-	return body, h.Verifier.Verify(r.Header, body)
+	return body.Bytes(), h.Verifier.Verify(r.Header, body.Bytes())
 }
 
 // refuse is the one answer to every message that is not Codat's.

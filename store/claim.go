@@ -123,7 +123,7 @@ func (s *Store) BeginAttempt(ctx context.Context, c Claim, path string, body []b
 			WITH step AS (
 				UPDATE push_steps SET body = coalesce(body, $3), attempts = attempts + 1, sent_at = clock(),
 					first_sent_at = coalesce(first_sent_at, clock()), key_sent_at = coalesce(key_sent_at, clock()), wait_reason = ''
-				WHERE id = $1 AND lease = $2 AND state = 'sending' AND lease_until > clock()
+				WHERE id = $1 AND lease = $2 AND lease_until > clock() -- which also says that it is sending, and is found by its id
 				RETURNING id, company_id, attempts, idempotency_key, body)
 			INSERT INTO push_attempts (company_id, step_id, number, idempotency_key, path, request)
 			SELECT company_id, id, attempts, idempotency_key, $4, body FROM step

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"time"
+
+	"github.com/lib/pq"
 )
 
 // Linked is the one status in which a connection can be written through. Others are PendingAuth, Unlinked, Deauthorized,
@@ -219,13 +221,18 @@ func (tx *Tx) holdIfDown(ctx context.Context, stepID int64) error {
 	return nil
 }
 
-// connectionProven notes that Codat has just reached the ledger through a connection. A few seconds more or less do not matter:
-// who proves it would have to wait for all the others who do.
-func (tx *Tx) connectionProven(ctx context.Context, connectionID int64) error {
-	_, err := tx.ExecContext(ctx, `UPDATE connections SET proven_at = clock()
-		WHERE id = $1 AND (proven_at IS NULL OR proven_at < clock() - interval '5 s')`, connectionID)
+// connectionsProven notes that Codat has just reached the ledgers through the connections of these steps. A few seconds more or less
+// do not matter: who proves one would have to wait for all the others who do.
+func (tx *Tx) connectionsProven(ctx context.Context, steps []finishing) error {
+	ids := make([]int64, len(steps))
+	for i, s := range steps {
+		ids[i] = s.ConnectionID
+	}
+	_, err := tx.ExecContext(ctx, `
+		UPDATE connections SET proven_at = clock() WHERE id IN (
+			SELECT id FROM connections WHERE id = ANY($1) AND (proven_at IS NULL OR proven_at < clock() - interval '5 s') ORDER BY id FOR UPDATE)`, pq.Array(ids))
 	if err != nil {
-		return fmt.Errorf("note proven connection: %w", err)
+		return fmt.Errorf("note proven connections: %w", err)
 	}
 	return nil
 }

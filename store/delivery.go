@@ -6,8 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
+
+	"github.com/lib/pq"
 )
 
 // Verdict is what became of a delivery.
@@ -49,33 +52,24 @@ type Delivery struct {
 const deliveryColumns = `id, received_at, webhook_id, dedupe_key, generation, type, company, connection, operation_key, headers, body,
 	company_id, expense_id, connection_id, verdict, tries, error, applied_at`
 
-// recordTime is how long the storing of deliveries may take: their senders wait.
-const recordTime = 5 * time.Second
-
 // RecordDelivery stores a message before it is acknowledged, and reports whether it is new: a repeat, known by webhook id or
 // dedupe key, stores nothing. It is one INSERT, committed by itself, that announces nothing: the receiving process wakes
 // its own inbox.
 func (s *Store) RecordDelivery(ctx context.Context, d Delivery) (isNew bool, err error) {
-	ctx, cancel := context.WithTimeout(ctx, recordTime)
-	defer cancel()
-	var id int64
-	err = s.db.GetContext(ctx, &id, `
+	stored, err := s.execCount(ctx, `
 		INSERT INTO deliveries (webhook_id, dedupe_key, generation, type, company, connection, operation_key, headers, body, verdict, error)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING RETURNING id`,
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING`,
 		d.WebhookID, d.DedupeKey, d.Generation, d.Type, d.Company, d.Connection, d.OperationKey, string(d.Headers), d.Body, d.Verdict, d.Error)
-	if errors.Is(err, ErrNotFound) {
-		return false, nil
-	}
 	if err != nil {
 		return false, fmt.Errorf("record delivery: %w", err)
 	}
-	return true, nil
+	return stored == 1, nil
 }
 
 const maxDeliveryTries = 8
 
-// Apply says what became of a delivery and fills in what it is about; what it changes commits together with its verdict.
-type Apply func(tx *Tx, d *Delivery) (Verdict, error)
+// Apply says by its Verdict what became of each delivery, and fills in what it is about; what it changes commits together with that.
+type Apply func(tx *Tx, ds []*Delivery) error
 
 // ApplyDeliveries takes the oldest deliveries that are due, at most limit, and applies them in one transaction. When that fails each
 // is tried by itself: an error or a panic of apply is counted, and the delivery tried again later and in the end set aside. Behind
@@ -90,25 +84,19 @@ func (s *Store) ApplyDeliveries(ctx context.Context, limit int, apply Apply) (in
 	}
 	var errs []error
 	for range taken {
-		found, err := s.ApplyDelivery(ctx, apply)
+		n, err := s.ApplyDeliveries(ctx, 1, apply)
 		errs = append(errs, err)
-		if !found || Unavailable(err) {
+		if n == 0 || Unavailable(err) {
 			break
 		}
 	}
 	return len(taken), errors.Join(errs...)
 }
 
-// ApplyDelivery is ApplyDeliveries for one. It reports whether there was one.
-func (s *Store) ApplyDelivery(ctx context.Context, apply Apply) (bool, error) {
-	n, err := s.ApplyDeliveries(ctx, 1, apply)
-	return n > 0, err
-}
-
 func (s *Store) applyBatch(ctx context.Context, limit int, apply Apply) (taken []int64, err error) {
 	err = s.InTx(ctx, func(tx *Tx) (err error) {
 		taken = taken[:0]
-		var ds []Delivery
+		var ds []*Delivery
 		err = tx.SelectContext(ctx, &ds, `
 			SELECT `+deliveryColumns+` FROM deliveries d
 			WHERE verdict = 'new' AND next_try_at <= clock()
@@ -118,36 +106,50 @@ func (s *Store) applyBatch(ctx context.Context, limit int, apply Apply) (taken [
 		if err != nil {
 			return fmt.Errorf("take deliveries: %w", err)
 		}
-		for i := range ds {
-			taken = append(taken, ds[i].ID)
+		if len(ds) == 0 {
+			return nil
 		}
-		for i := range ds {
-			if err := tx.applyDelivery(ctx, &ds[i], apply); err != nil {
-				return err
-			}
+		for _, d := range ds {
+			taken = append(taken, d.ID)
 		}
-		return nil
+		if err := guarded(apply, tx, ds); err != nil {
+			return fmt.Errorf("apply deliveries %d: %w", taken, err)
+		}
+		return tx.noteVerdicts(ctx, ds)
 	})
 	return taken, err
 }
 
-func (tx *Tx) applyDelivery(ctx context.Context, d *Delivery, apply Apply) (err error) {
+// guarded makes a panic of apply an error.
+func guarded(apply Apply, tx *Tx, ds []*Delivery) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("apply delivery %d: panic: %v\n%s", d.ID, p, debug.Stack())
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
 		}
 	}()
-	verdict, err := apply(tx, d)
-	if err != nil {
-		return err
+	return apply(tx, ds)
+}
+
+// noteVerdicts keeps what became of deliveries. Of one whose subject is not known, the company and the connection that it names.
+func (tx *Tx) noteVerdicts(ctx context.Context, ds []*Delivery) error {
+	n := len(ds)
+	ids, verdicts, companies, expenses, connections := make([]int64, n), make([]string, n), make([]*int64, n), make([]*int64, n), make([]*int64, n)
+	for i, d := range ds {
+		if d.Verdict == VerdictNew {
+			return fmt.Errorf("delivery %d has no verdict", d.ID)
+		}
+		ids[i], verdicts[i], companies[i], expenses[i], connections[i] = d.ID, string(d.Verdict), d.CompanyID, d.ExpenseID, d.ConnectionID
 	}
-	_, err = tx.ExecContext(ctx, `
-		UPDATE deliveries SET verdict = $2, applied_at = clock(), tries = tries + 1, error = '', company_id = $3, expense_id = $4, connection_id = $5
-		WHERE id = $1`, d.ID, verdict, d.CompanyID, d.ExpenseID, d.ConnectionID)
+	_, err := tx.ExecContext(ctx, `
+		UPDATE deliveries d SET verdict = v.verdict, applied_at = clock(), tries = tries + 1, error = '', expense_id = v.expense_id,
+			company_id = coalesce(v.company_id, (SELECT id FROM companies WHERE codat_id = d.company)),
+			connection_id = coalesce(v.connection_id, CASE WHEN v.company_id IS NULL THEN (SELECT id FROM connections WHERE codat_id = d.connection) END)
+		FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[]) AS v (id, verdict, company_id, expense_id, connection_id)
+		WHERE d.id = v.id`, pq.Array(ids), pq.Array(verdicts), pq.Array(companies), pq.Array(expenses), pq.Array(connections))
 	if err != nil {
-		return fmt.Errorf("note verdict: %w", err)
+		return fmt.Errorf("note verdicts: %w", err)
 	}
-	tx.changed(DeliveryChanged, d.ID)
+	tx.changed(DeliveryChanged, ids...)
 	return nil
 }
 
@@ -167,49 +169,100 @@ func (s *Store) deliveryFailed(ctx context.Context, id int64, cause error) error
 
 // PushNews is what a delivery says of an operation.
 type PushNews struct {
+	Delivery     *Delivery
 	OperationKey string
 	Outcome      Outcome
 }
 
-// ApplyPushNews applies what a delivery says of an operation. A failure is not believed before the operation itself was
-// read, which also has the reason; so it is only asked for. A key that nobody knows leaves the delivery unmatched.
-func (tx *Tx) ApplyPushNews(ctx context.Context, d *Delivery, n PushNews) (Verdict, error) {
-	if err := tx.lockOperation(ctx, n.OperationKey); err != nil {
-		return "", err
+// ApplyPushNews applies what deliveries say of operations, in order about each. A failure is not believed before the operation
+// itself was read, which also has the reason; so it is only asked for. A key that nobody knows leaves the delivery unmatched.
+func (tx *Tx) ApplyPushNews(ctx context.Context, news []PushNews) error {
+	steps, err := tx.stepsOfOperations(ctx, news)
+	if err != nil {
+		return err
+	}
+	var booked []finishing
+	var others []PushNews
+	met := map[string]bool{}
+	for _, n := range news {
+		s, known := steps[n.OperationKey]
+		if !known {
+			n.Delivery.Verdict = VerdictUnmatched
+			continue
+		}
+		n.Delivery.CompanyID, n.Delivery.ConnectionID, n.Delivery.ExpenseID = &s.CompanyID, &s.ConnectionID, s.ExpenseID
+		if s.Kind == DirectCostStep && stepRank(s.State) < 2 && n.Outcome.Status == OutcomeSuccess && !met[n.OperationKey] {
+			n.Delivery.Verdict = VerdictApplied
+			booked = append(booked, finishing{s.settledStep, n.Outcome})
+		} else {
+			others = append(others, n)
+		}
+		met[n.OperationKey] = true
+	}
+	if err := tx.finish(ctx, StepSuccess, booked); err != nil { // what FinishStep does, for many at once
+		return err
+	}
+	for _, n := range others {
+		changed, err := tx.applyOtherNews(ctx, steps[n.OperationKey].ID, n.Outcome)
+		if err != nil {
+			return err
+		}
+		n.Delivery.Verdict = VerdictDuplicate
+		if changed {
+			n.Delivery.Verdict = VerdictApplied
+		}
+	}
+	return nil
+}
+
+type newsStep struct {
+	settledStep
+	OperationKey string `db:"operation_key"`
+	ExpenseID    *int64 `db:"expense_id"`
+}
+
+// stepsOfOperations locks the operations that are told of, and returns the steps that have them, by their keys.
+func (tx *Tx) stepsOfOperations(ctx context.Context, news []PushNews) (map[string]newsStep, error) {
+	keys := make([]string, len(news))
+	for i, n := range news {
+		keys[i] = n.OperationKey
+	}
+	slices.Sort(keys)
+	keys = slices.Compact(keys)
+	if err := tx.lockOperations(ctx, keys); err != nil {
+		return nil, err
+	}
+	var found []newsStep
+	err := tx.SelectContext(ctx, &found, `
+		SELECT s.id, s.company_id, s.connection_id, s.kind, s.state, s.operation_key, p.expense_id
+		FROM push_steps s LEFT JOIN pushes p ON p.cost_step_id = s.id WHERE s.operation_key = ANY($1) ORDER BY s.id FOR UPDATE OF s`, pq.Array(keys))
+	if err != nil {
+		return nil, fmt.Errorf("find steps of operations: %w", err)
+	}
+	steps := make(map[string]newsStep, len(found))
+	for _, s := range found {
+		steps[s.OperationKey] = s
+	}
+	return steps, nil
+}
+
+// applyOtherNews reports whether anything changed.
+func (tx *Tx) applyOtherNews(ctx context.Context, stepID int64, o Outcome) (bool, error) {
+	if o.Status != OutcomeFailed {
+		return tx.FinishStep(ctx, stepID, o)
 	}
 	var step struct {
-		ID           int64
-		CompanyID    int64  `db:"company_id"`
-		ConnectionID int64  `db:"connection_id"`
-		ExpenseID    *int64 `db:"expense_id"`
-		State        StepState
-		Asked        int
-		AskedNow     bool `db:"asked_now"`
+		State    StepState
+		AskedNow bool `db:"asked_now"`
 	}
-	err := tx.GetContext(ctx, &step, `
-		SELECT s.id, s.company_id, s.connection_id, p.expense_id, s.state, s.asked, coalesce(s.ask_at <= clock(), false) AS asked_now
-		FROM push_steps s LEFT JOIN pushes p ON p.cost_step_id = s.id WHERE s.operation_key = $1 FOR UPDATE OF s`, n.OperationKey)
-	if errors.Is(err, ErrNotFound) {
-		return VerdictUnmatched, nil
-	}
+	err := tx.GetContext(ctx, &step, `SELECT state, coalesce(ask_at <= clock(), false) AS asked_now FROM push_steps WHERE id = $1`, stepID)
 	if err != nil {
-		return "", fmt.Errorf("find step of operation: %w", err)
+		return false, fmt.Errorf("read step %d: %w", stepID, err)
 	}
-	d.CompanyID, d.ConnectionID, d.ExpenseID = &step.CompanyID, &step.ConnectionID, step.ExpenseID
-	if n.Outcome.Status == OutcomeFailed {
-		if stepRank(step.State) == 2 || step.AskedNow {
-			return VerdictDuplicate, nil
-		}
-		return VerdictApplied, tx.ask(ctx, step.ID)
+	if stepRank(step.State) == 2 || step.AskedNow {
+		return false, nil
 	}
-	changed, err := tx.FinishStep(ctx, step.ID, n.Outcome)
-	if err != nil {
-		return "", err
-	}
-	if !changed {
-		return VerdictDuplicate, nil
-	}
-	return VerdictApplied, nil
+	return true, tx.ask(ctx, stepID)
 }
 
 // Delivery returns one delivery, or ErrNotFound.

@@ -21,16 +21,7 @@ func TestDeliveriesAreChosen(t *testing.T) {
 	turned := store.Delivery{Type: "connection.connected", Company: "other", Connection: "other-link", Headers: []byte(`{}`), Body: []byte(`{}`), Verdict: store.VerdictNew}
 	w.record(read)
 	w.record(turned)
-	for {
-		found, err := w.ApplyDelivery(t.Context(), func(tx *store.Tx, d *store.Delivery) (store.Verdict, error) {
-			return store.VerdictIgnored, tx.FindSubjects(t.Context(), d)
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !found {
-			break
-		}
+	for ignoreOne(t, w.Store) {
 	}
 	w.record(delivery("m4", "", "op-1")) // waits
 	if _, err := w.sql().Exec(`UPDATE deliveries SET received_at = '2026-01-12 14:00Z' WHERE id = 2`); err != nil {

@@ -6,15 +6,6 @@ import (
 	"fmt"
 )
 
-// FindSubjects says which company and connection of ours a delivery names, as far as they are known.
-func (tx *Tx) FindSubjects(ctx context.Context, d *Delivery) error {
-	err := tx.GetContext(ctx, &d.CompanyID, `SELECT id FROM companies WHERE codat_id = $1`, d.Company)
-	if err != nil && !errors.Is(err, ErrNotFound) {
-		return fmt.Errorf("find the company of delivery %d: %w", d.ID, err)
-	}
-	return tx.FindConnection(ctx, d, d.Connection)
-}
-
 // FindConnection says that a delivery is about the connection with Codat's id, if it is known.
 func (tx *Tx) FindConnection(ctx context.Context, d *Delivery, codatID string) error {
 	err := tx.GetContext(ctx, &d.ConnectionID, `SELECT id FROM connections WHERE codat_id = $1`, codatID)

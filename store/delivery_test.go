@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -37,13 +38,44 @@ func (w *world) record(d store.Delivery) bool {
 // applyNews takes one delivery and applies what it says of its operation.
 func applyNews(t *testing.T, s *store.Store, o store.Outcome) bool {
 	t.Helper()
-	found, err := s.ApplyDelivery(t.Context(), func(tx *store.Tx, d *store.Delivery) (store.Verdict, error) {
-		return tx.ApplyPushNews(t.Context(), d, store.PushNews{OperationKey: d.OperationKey, Outcome: o})
-	})
+	n, err := s.ApplyDeliveries(t.Context(), 1, allSay(t.Context(), o))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return found
+	return n > 0
+}
+
+// allSay applies deliveries as news of their operations, all the same.
+func allSay(ctx context.Context, o store.Outcome) store.Apply {
+	return func(tx *store.Tx, ds []*store.Delivery) error {
+		var news []store.PushNews
+		for _, d := range ds {
+			news = append(news, store.PushNews{Delivery: d, OperationKey: d.OperationKey, Outcome: o})
+		}
+		return tx.ApplyPushNews(ctx, news)
+	}
+}
+
+// each applies deliveries one by one.
+func each(apply func(tx *store.Tx, d *store.Delivery) (store.Verdict, error)) store.Apply {
+	return func(tx *store.Tx, ds []*store.Delivery) (err error) {
+		for _, d := range ds {
+			if d.Verdict, err = apply(tx, d); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+// ignoreOne applies one delivery, which changes nothing, and reports whether there was one.
+func ignoreOne(t *testing.T, s *store.Store) bool {
+	t.Helper()
+	n, err := s.ApplyDeliveries(t.Context(), 1, each(func(*store.Tx, *store.Delivery) (store.Verdict, error) { return store.VerdictIgnored, nil }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n > 0
 }
 
 func (w *world) verdicts() map[store.Verdict]int {
@@ -197,10 +229,8 @@ func TestWebhookAndReplyAtOnce(t *testing.T) {
 
 func applyAll(ctx context.Context, s *store.Store) error {
 	for {
-		found, err := s.ApplyDelivery(ctx, func(tx *store.Tx, d *store.Delivery) (store.Verdict, error) {
-			return tx.ApplyPushNews(ctx, d, store.PushNews{OperationKey: d.OperationKey, Outcome: store.Outcome{Status: store.OutcomeSuccess, RecordID: "r"}})
-		})
-		if err != nil || !found {
+		n, err := s.ApplyDeliveries(ctx, 3, allSay(ctx, store.Outcome{Status: store.OutcomeSuccess, RecordID: "r"}))
+		if err != nil || n == 0 {
 			return err
 		}
 	}
@@ -214,7 +244,7 @@ func TestDeliveryThatCannotBeApplied(t *testing.T) {
 	w.record(delivery("good", "", "another"))
 	tries := 0
 	apply := func(s *store.Store) (bool, error) {
-		return s.ApplyDelivery(t.Context(), func(tx *store.Tx, d *store.Delivery) (store.Verdict, error) {
+		n, err := s.ApplyDeliveries(t.Context(), 1, each(func(tx *store.Tx, d *store.Delivery) (store.Verdict, error) {
 			if *d.WebhookID == "bad" {
 				if _, err := tx.SaveCompany(t.Context(), "half done", "x", ""); err != nil {
 					return "", err
@@ -225,7 +255,8 @@ func TestDeliveryThatCannotBeApplied(t *testing.T) {
 				return "", errors.New("broken \x00 \xff text")
 			}
 			return store.VerdictIgnored, nil
-		})
+		}))
+		return n > 0, err
 	}
 	if found, err := apply(w.Store); !found || err == nil {
 		t.Fatalf("found %t, error %v", found, err)
@@ -263,17 +294,99 @@ func TestABatchIsAppliedInSpiteOfOne(t *testing.T) {
 	for i := range 20 {
 		w.record(delivery(fmt.Sprint(i), "", fmt.Sprintf("op-%d", i)))
 	}
-	n, err := w.ApplyDeliveries(t.Context(), 100, func(tx *store.Tx, d *store.Delivery) (store.Verdict, error) {
+	n, err := w.ApplyDeliveries(t.Context(), 100, each(func(tx *store.Tx, d *store.Delivery) (store.Verdict, error) {
 		if *d.WebhookID == "7" {
 			return "", errors.New("broken")
 		}
 		return store.VerdictIgnored, nil
-	})
+	}))
 	if n != 20 || err == nil {
 		t.Errorf("took %d, error %v", n, err)
 	}
 	ds, err := w.Deliveries(t.Context(), store.DeliveryFilter{Verdict: store.VerdictIgnored}, 100)
 	if err != nil || len(ds) != 19 {
 		t.Errorf("%d are applied, error %v", len(ds), err)
+	}
+}
+
+// Many deliveries that share a transaction do what they do one after another.
+func TestManyAtOnceAreLikeOneByOne(t *testing.T) {
+	t.Parallel()
+	said := []struct {
+		step   int // -1 for one that nobody knows
+		status store.OutcomeStatus
+		record string
+	}{
+		{0, store.OutcomeSuccess, "r0"},
+		{1, store.OutcomeFailed, ""}, {1, store.OutcomeSuccess, "r1"},
+		{2, store.OutcomeSuccess, "r2"}, {2, store.OutcomeSuccess, "r2"}, {2, store.OutcomeFailed, ""}, {2, store.OutcomeTimedOut, ""},
+		{3, store.OutcomeTimedOut, ""}, {3, store.OutcomeSuccess, "r3"},
+		{-1, store.OutcomeSuccess, "r"},
+		{4, store.OutcomePending, ""}, {4, store.OutcomeTimedOut, ""},
+		{5, store.OutcomeSuccess, ""}, {5, store.OutcomeSuccess, "r5"},
+		{6, store.OutcomeFailed, ""}, {6, store.OutcomeFailed, ""},
+		{0, store.OutcomeSuccess, "r0"},
+	}
+	type state struct {
+		Badges   []string
+		Steps    []string
+		Verdicts []string
+		Activity int
+		Notices  int
+	}
+	run := func(limit int) (now state) {
+		w := newWorld(t)
+		expenses, _ := w.accept(7)
+		for i, s := range said {
+			operation := "unknown"
+			if s.step >= 0 {
+				operation = fmt.Sprint("op-", expenses[s.step])
+			}
+			w.record(delivery(fmt.Sprint(i), "", operation))
+		}
+		n := 0
+		for {
+			took, err := w.ApplyDeliveries(t.Context(), limit, func(tx *store.Tx, ds []*store.Delivery) error {
+				var news []store.PushNews
+				for _, d := range ds {
+					s := said[n]
+					n++
+					news = append(news, store.PushNews{Delivery: d, OperationKey: d.OperationKey,
+						Outcome: store.Outcome{Status: s.status, RecordID: s.record, Source: "webhook"}})
+				}
+				return tx.ApplyPushNews(t.Context(), news)
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if took == 0 {
+				break
+			}
+		}
+		db := w.sql()
+		for _, q := range []struct {
+			into  any
+			query string
+		}{
+			{&now.Badges, `SELECT status FROM expenses ORDER BY id`},
+			{&now.Steps, `SELECT concat_ws(' ', state, record_id, told_by, asked, ask_at IS NULL, settled_at IS NULL) FROM push_steps ORDER BY id`},
+			{&now.Verdicts, `SELECT concat_ws(' ', verdict, expense_id, company_id, connection_id, tries) FROM deliveries ORDER BY id`},
+		} {
+			if err := db.Select(q.into, q.query); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for into, query := range map[*int]string{&now.Activity: `SELECT count(*) FROM activity`, &now.Notices: `SELECT count(*) FROM notices`} {
+			if err := db.Get(into, query); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return now
+	}
+	alone := run(1)
+	for _, limit := range []int{2, 5, 100} {
+		if together := run(limit); !reflect.DeepEqual(together, alone) {
+			t.Errorf("%d at once:\n%+v\none by one:\n%+v", limit, together, alone)
+		}
 	}
 }

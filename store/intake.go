@@ -1,98 +1,137 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"sync"
 
 	"github.com/lib/pq"
-	"golang.org/x/sync/errgroup"
 )
 
 // Intake stores deliveries of many requests at once: whatever waits while one transaction commits shares the next one. There is
-// no timer: one that is alone is stored at once, by a plain statement. It needs Run.
+// no timer, and no goroutine of its own: a request whose turn it is stores what waits, its own delivery and the others'. One that
+// is alone is stored at once, by a plain statement.
 type Intake struct {
-	store   *Store
-	waiting chan *waiting
-	stopped chan struct{}
+	store *Store
+	turns chan struct{} // held by those who store
+
+	mu      sync.Mutex
+	waiting []*waiting
+	bytes   int // of the bodies that wait
 }
 
 type waiting struct {
 	Delivery
-	done chan error
+	taken bool // somebody stores it
+	done  chan error
+}
+
+// identity is what copies of a message have in common.
+func (w *waiting) identity() string {
+	switch {
+	case w.DedupeKey != nil:
+		return *w.DedupeKey
+	case w.WebhookID != nil:
+		return *w.WebhookID
+	}
+	return ""
 }
 
 const (
-	intakeQueue = 4096 // deliveries that may wait; one more is refused, for its sender to repeat
+	intakeQueue = 4096     // deliveries that may wait; one more is refused, for its sender to repeat
+	intakeBytes = 64 << 20 // and bytes of bodies
 	intakeBatch = 256
-	committers  = 2 // so that one batch is gathered while another is written
+	batchBytes  = 4 << 20
+	intakeTurns = 2 // so that one batch is gathered while another is written
 )
 
-// ErrBusy means that so much waits to be stored that a delivery was not taken; ErrStopped that nothing is stored any more.
-var (
-	ErrBusy    = errors.New("too many deliveries wait to be stored")
-	ErrStopped = errors.New("deliveries are not stored any more")
-)
+// ErrBusy means that so much waits to be stored that a delivery was not taken.
+var ErrBusy = errors.New("too many deliveries wait to be stored")
 
 // NewIntake returns an intake of the store.
 func NewIntake(s *Store) *Intake {
-	return &Intake{store: s, waiting: make(chan *waiting, intakeQueue), stopped: make(chan struct{})}
+	return &Intake{store: s, turns: make(chan struct{}, intakeTurns)}
 }
 
-// Record stores a delivery and returns once it is committed. A repeat, known by webhook id or dedupe key, is not stored again, and
-// is no error.
+// Record stores a delivery and returns once it is committed, or the deadline of ctx has passed. A repeat, known by webhook id or
+// dedupe key, is not stored again, and is no error.
 func (in *Intake) Record(ctx context.Context, d Delivery) error {
 	w := &waiting{Delivery: d, done: make(chan error, 1)}
-	select {
-	case in.waiting <- w:
-	default:
+	if !in.enter(w) {
 		return ErrBusy
 	}
-	select {
-	case err := <-w.done:
-		return err
-	case <-ctx.Done():
-		return fmt.Errorf("record delivery: %w", ctx.Err())
-	case <-in.stopped:
+	turns := in.turns
+	for {
 		select {
-		case err := <-w.done: // it was in the last batch
+		case err := <-w.done:
 			return err
-		default:
-			return ErrStopped
-		}
-	}
-}
-
-// Run stores what waits until ctx ends.
-func (in *Intake) Run(ctx context.Context) error {
-	defer close(in.stopped)
-	var parts errgroup.Group
-	for range committers {
-		parts.Go(func() error {
-			for {
-				select {
-				case <-ctx.Done():
-					return nil
-				case w := <-in.waiting:
-					in.commit(context.WithoutCancel(ctx), in.gather(w))
-				}
+		case <-ctx.Done():
+			in.leave(w)
+			return fmt.Errorf("record delivery: %w", ctx.Err())
+		case turns <- struct{}{}:
+			if !in.storeWaiting(ctx, w) {
+				turns = nil
 			}
-		})
-	}
-	return parts.Wait()
-}
-
-// gather takes what waits behind first.
-func (in *Intake) gather(first *waiting) []*waiting {
-	batch := []*waiting{first}
-	for len(batch) < intakeBatch {
-		select {
-		case w := <-in.waiting:
-			batch = append(batch, w)
-		default:
-			return batch
 		}
 	}
+}
+
+func (in *Intake) enter(w *waiting) bool {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if len(in.waiting) >= intakeQueue || in.bytes+len(w.Body) > intakeBytes {
+		return false
+	}
+	in.waiting = append(in.waiting, w)
+	in.bytes += len(w.Body)
+	return true
+}
+
+func (in *Intake) leave(w *waiting) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if !w.taken {
+		in.waiting = slices.DeleteFunc(in.waiting, func(other *waiting) bool { return other == w })
+		in.bytes -= len(w.Body)
+	}
+}
+
+// storeWaiting is a turn of the request that w belongs to. It reports whether there was need: not when somebody else has taken w.
+func (in *Intake) storeWaiting(ctx context.Context, w *waiting) bool {
+	defer func() { <-in.turns }()
+	batch := in.take(w)
+	if len(batch) == 0 {
+		return false
+	}
+	shared := context.WithoutCancel(ctx) // others lose nothing when its sender goes away; but it answers in time
+	if deadline, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		shared, cancel = context.WithDeadline(shared, deadline)
+		defer cancel()
+	}
+	in.commit(shared, batch)
+	return true
+}
+
+// take takes those who have waited longest, or nobody when w is taken already.
+func (in *Intake) take(w *waiting) []*waiting {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if w.taken {
+		return nil
+	}
+	n, bytes := 0, 0
+	for n < min(len(in.waiting), intakeBatch) && (n == 0 || bytes+len(in.waiting[n].Body) <= batchBytes) {
+		bytes += len(in.waiting[n].Body)
+		in.waiting[n].taken = true
+		n++
+	}
+	batch := slices.Clone(in.waiting[:n])
+	in.waiting = slices.Delete(in.waiting, 0, n)
+	in.bytes -= bytes
 	return batch
 }
 
@@ -114,10 +153,10 @@ func (in *Intake) commit(ctx context.Context, batch []*waiting) {
 	}
 }
 
-// recordDeliveries is RecordDelivery for many: one statement, one commit.
+// recordDeliveries is RecordDelivery for many: one statement, one commit. Two that store copies of the same messages do so in the
+// same order, lest they wait for each other.
 func (s *Store) recordDeliveries(ctx context.Context, batch []*waiting) error {
-	ctx, cancel := context.WithTimeout(ctx, recordTime)
-	defer cancel()
+	slices.SortStableFunc(batch, func(a, b *waiting) int { return cmp.Compare(a.identity(), b.identity()) })
 	n := len(batch)
 	webhookIDs, dedupeKeys := make([]*string, n), make([]*string, n)
 	generations, types, companies, connections := make([]string, n), make([]string, n), make([]string, n), make([]string, n)

@@ -8,26 +8,13 @@ import (
 	"testing"
 
 	"tallylight/store"
+	"tallylight/store/storetest"
 )
-
-func runIntake(t *testing.T, s *store.Store) *store.Intake {
-	t.Helper()
-	in := store.NewIntake(s)
-	ctx, stop := context.WithCancel(context.Background())
-	var running sync.WaitGroup
-	running.Go(func() {
-		if err := in.Run(ctx); err != nil {
-			t.Error(err)
-		}
-	})
-	t.Cleanup(func() { stop(); running.Wait() })
-	return in
-}
 
 func TestIntakeStoresEachMessageOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	in := runIntake(t, w.Store)
+	in := store.NewIntake(w.Store)
 	const messages, copies = 40, 25
 	var senders sync.WaitGroup
 	for m := range messages {
@@ -53,7 +40,7 @@ func TestIntakeStoresEachMessageOnce(t *testing.T) {
 func TestIntakeKeepsABadMessageToItself(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	in := runIntake(t, w.Store)
+	in := store.NewIntake(w.Store)
 	var senders sync.WaitGroup
 	for m := range 100 {
 		senders.Go(func() {
@@ -72,28 +59,81 @@ func TestIntakeKeepsABadMessageToItself(t *testing.T) {
 	}
 }
 
-func TestIntakeRefusesWhatItCannotStore(t *testing.T) {
+func TestIntakeRefusesWhatItCannotKeep(t *testing.T) {
+	t.Parallel()
+	for _, queue := range []struct {
+		name                string
+		body, messages, fit int // fit: those that wait, and those that are being stored
+	}{{"messages", 10, 5000, 4096 + 2*256}, {"bytes", 1 << 20, 100, 64 + 2*4}} {
+		t.Run(queue.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			in := store.NewIntake(w.Store)
+			lock := storetest.DB(t, w.dsn).MustBegin()
+			defer lock.Rollback()
+			lock.MustExec(`LOCK TABLE deliveries IN SHARE MODE`) // nothing is stored meanwhile
+			ctx, giveUp := context.WithCancel(t.Context())
+			defer giveUp()
+			answers := make(chan error, queue.messages)
+			d := delivery("", "", "op")
+			d.Body = make([]byte, queue.body)
+			for range queue.messages {
+				go func() { answers <- in.Record(ctx, d) }()
+			}
+			for range queue.messages - queue.fit {
+				if err := <-answers; !errors.Is(err, store.ErrBusy) {
+					t.Fatalf("a full queue answers %v", err)
+				}
+			}
+			giveUp()
+			lock.Rollback()
+			for range queue.fit {
+				if err := <-answers; err != nil && !errors.Is(err, store.ErrBusy) && !errors.Is(err, context.Canceled) {
+					t.Errorf("who gave up heard %v", err)
+				}
+			}
+			if err := in.Record(t.Context(), delivery("after", "", "op")); err != nil {
+				t.Errorf("who gave up has left no room: %v", err)
+			}
+		})
+	}
+}
+
+// A sender that goes away takes neither its place in the queue with it nor what others sent.
+func TestIntakeOutlivesASenderThatGoesAway(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	in := store.NewIntake(w.Store) // does not run: everything waits
-	patient, giveUp := context.WithCancel(t.Context())
-	giveUp()
-	var full error
-	for n := 0; full == nil && n < 100_000; n++ {
-		if err := in.Record(patient, delivery(fmt.Sprint(n), fmt.Sprint(n), "op")); !errors.Is(err, context.Canceled) {
-			full = err
-		}
-	}
-	if !errors.Is(full, store.ErrBusy) {
-		t.Errorf("a full queue answers %v", full)
-	}
-	stopped, stop := context.WithCancel(t.Context())
-	stop()
-	other := store.NewIntake(w.Store)
-	if err := other.Run(stopped); err != nil {
+	in := store.NewIntake(w.Store)
+	db := storetest.DB(t, w.dsn)
+	lock, err := db.Beginx()
+	if err != nil {
 		t.Fatal(err)
 	}
-	if err := other.Record(t.Context(), delivery("late", "late", "op")); !errors.Is(err, store.ErrStopped) {
-		t.Errorf("a stopped intake answers %v", err)
+	defer lock.Rollback()
+	lock.MustExec(`LOCK TABLE deliveries IN SHARE MODE`)
+	const impatient, patient = 50, 50
+	ctx, leave := context.WithCancel(context.Background())
+	var gone, here sync.WaitGroup
+	for m := range impatient {
+		gone.Go(func() {
+			if err := in.Record(ctx, delivery(fmt.Sprint("gone-", m), "", "op")); err != nil && !errors.Is(err, context.Canceled) {
+				t.Error(err)
+			}
+		})
+	}
+	for m := range patient {
+		here.Go(func() {
+			if err := in.Record(context.Background(), delivery(fmt.Sprint("here-", m), "", "op")); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	leave()
+	lock.Rollback()
+	here.Wait()
+	gone.Wait()
+	var rows int
+	if err := db.Get(&rows, `SELECT count(*) FROM deliveries WHERE webhook_id LIKE 'here-%'`); err != nil || rows != patient {
+		t.Errorf("%d of %d are stored, error %v", rows, patient, err)
 	}
 }

@@ -121,7 +121,7 @@ func (tx *Tx) settleAttempt(ctx context.Context, c Claim, attemptID int64, st Se
 // accepted keeps an operation's key, and wakes the deliveries that came before it. A step that was given up meanwhile is
 // taken up again; for one that a person declared not to be in the ledger, the key lets a late Success be noticed.
 func (tx *Tx) accepted(ctx context.Context, c Claim, key string, o Outcome) error {
-	if err := tx.lockOperation(ctx, key); err != nil {
+	if err := tx.lockOperations(ctx, []string{key}); err != nil {
 		return err
 	}
 	var now struct {
@@ -218,11 +218,12 @@ func (tx *Tx) wakeDeliveries(ctx context.Context, key string) error {
 	return nil
 }
 
-// lockOperation makes the saving of an operation's key and the search for it wait for each other, so that a delivery that
-// comes at that very moment is matched by one of the two.
-func (tx *Tx) lockOperation(ctx context.Context, key string) error {
-	if _, err := tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock(hashtextextended($1, 7242002))`, key); err != nil {
-		return fmt.Errorf("lock operation: %w", err)
+// lockOperations makes the saving of an operation's key and the search for it wait for each other, so that a delivery that
+// comes at that very moment is matched by one of the two. Several keys are in order.
+func (tx *Tx) lockOperations(ctx context.Context, keys []string) error {
+	_, err := tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock(hashtextextended(key, 7242002)) FROM unnest($1::text[]) AS key`, pq.Array(keys))
+	if err != nil {
+		return fmt.Errorf("lock operations: %w", err)
 	}
 	return nil
 }
@@ -300,7 +301,11 @@ func (tx *Tx) FinishStep(ctx context.Context, stepID int64, o Outcome) (bool, er
 		}
 		return true, tx.ask(ctx, stepID)
 	case now < 2 && o.rank() > now:
-		return true, tx.finish(ctx, s.settledStep, o)
+		if o.Status == OutcomeTimedOut && s.Kind != DirectCostStep {
+			return true, tx.lookFor(ctx, stepID, nil) // an account or supplier can be found by its name
+		}
+		state := map[OutcomeStatus]StepState{OutcomeTimedOut: StepNeedsChecking, OutcomeFailed: StepFailed, OutcomeSuccess: StepSuccess}[o.Status]
+		return true, tx.finish(ctx, state, []finishing{{s.settledStep, o}})
 	case s.State == StepSuccess && o.Status == OutcomeSuccess && s.RecordID == nil && o.RecordID != "":
 		_, err := tx.ExecContext(ctx, `UPDATE push_steps SET record_id = $2, record_type = nullif($3, ''), ask_at = NULL WHERE id = $1`, stepID, o.RecordID, o.RecordType)
 		if err != nil {
@@ -323,28 +328,51 @@ func stepRank(s StepState) int {
 	return 0
 }
 
-func (tx *Tx) finish(ctx context.Context, s settledStep, o Outcome) error {
-	if o.Status == OutcomeTimedOut && s.Kind != DirectCostStep {
-		return tx.lookFor(ctx, s.ID, nil) // an account or supplier can be found by its name
+// finishing is a step and the news that ends it.
+type finishing struct {
+	settledStep
+	Outcome
+}
+
+// finish ends steps, all of one kind, in one way.
+func (tx *Tx) finish(ctx context.Context, state StepState, all []finishing) error {
+	n := len(all)
+	if n == 0 {
+		return nil
 	}
-	state := map[OutcomeStatus]StepState{OutcomeTimedOut: StepNeedsChecking, OutcomeFailed: StepFailed, OutcomeSuccess: StepSuccess}[o.Status]
-	err := tx.GetContext(ctx, &s, `
-		UPDATE push_steps SET state = $2, settled_at = clock(), lease = NULL, lease_until = NULL, doubt = false, sync_id = NULL,
-			record_id = coalesce(nullif($3, ''), record_id), record_type = coalesce(nullif($4, ''), record_type),
-			error = coalesce($5::jsonb, CASE WHEN $2 = 'success' THEN NULL ELSE error END), warnings = coalesce($6::jsonb, warnings), told_by = $7,
-			ask_at = CASE WHEN operation_key IS NULL THEN NULL
-				WHEN $2 = 'success' AND coalesce($3, '') = '' THEN clock() WHEN $2 = 'needs_checking' THEN clock() + interval '8 min' END
-		WHERE id = $1 RETURNING `+settledColumns,
-		s.ID, state, o.RecordID, o.RecordType, jsonOrNull(o.Failure.Fact), jsonOrNull(o.Warnings), o.Source)
+	ids, recordIDs, recordTypes, sources := make([]int64, n), make([]string, n), make([]string, n), make([]string, n)
+	facts, warnings := make([]*string, n), make([]*string, n)
+	for i, f := range all {
+		ids[i], recordIDs[i], recordTypes[i], sources[i] = f.ID, f.RecordID, f.RecordType, f.Source
+		facts[i], warnings[i] = jsonOrNull(f.Failure.Fact), jsonOrNull(f.Warnings)
+	}
+	_, err := tx.ExecContext(ctx, `
+		UPDATE push_steps s SET state = $2, settled_at = clock(), lease = NULL, lease_until = NULL, doubt = false, sync_id = NULL,
+			record_id = coalesce(nullif(n.record_id, ''), s.record_id), record_type = coalesce(nullif(n.record_type, ''), s.record_type),
+			error = coalesce(n.fact::jsonb, CASE WHEN $2 = 'success' THEN NULL ELSE s.error END), warnings = coalesce(n.warnings::jsonb, s.warnings),
+			told_by = n.source, ask_at = CASE WHEN s.operation_key IS NULL THEN NULL
+				WHEN $2 = 'success' AND n.record_id = '' THEN clock() WHEN $2 = 'needs_checking' THEN clock() + interval '8 min' END
+		FROM unnest($1::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[]) AS n (id, record_id, record_type, fact, warnings, source)
+		WHERE s.id = n.id`,
+		pq.Array(ids), state, pq.Array(recordIDs), pq.Array(recordTypes), pq.Array(facts), pq.Array(warnings), pq.Array(sources))
 	if err != nil {
-		return fmt.Errorf("finish step: %w", err)
+		return fmt.Errorf("finish %d steps: %w", n, err)
 	}
 	if state == StepSuccess {
-		if err := tx.connectionProven(ctx, s.ConnectionID); err != nil {
+		if err := tx.connectionsProven(ctx, all); err != nil {
 			return err
 		}
 	}
-	return tx.settled(ctx, s, o.Failure)
+	if all[0].Kind == DirectCostStep && state == StepSuccess {
+		return tx.settlePushes(ctx, ids, state, Failure{})
+	}
+	for _, f := range all {
+		f.State = state
+		if err := tx.settled(ctx, f.settledStep, f.Failure); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // settledStep is what must be known of a step to tell those who wait for it.
@@ -365,9 +393,9 @@ func (tx *Tx) settled(ctx context.Context, s settledStep, f Failure) error {
 		if again, err := tx.sendAfterSync(ctx, s); again || err != nil {
 			return err
 		}
-		return tx.settlePush(ctx, s, f)
+		return tx.settlePushes(ctx, []int64{s.ID}, s.State, f)
 	case s.Kind == DirectCostStep:
-		return tx.settlePush(ctx, s, f)
+		return tx.settlePushes(ctx, []int64{s.ID}, s.State, f)
 	case s.State == StepSuccess:
 		return tx.recordMade(ctx, s)
 	case s.State == StepFailed, s.State == StepNeedsChecking:
@@ -376,18 +404,18 @@ func (tx *Tx) settled(ctx context.Context, s settledStep, f Failure) error {
 	return nil
 }
 
-// settlePush moves the push whose cost this step is, and the expense's badge.
-func (tx *Tx) settlePush(ctx context.Context, s settledStep, f Failure) error {
-	push := map[StepState]PushState{StepNeedsChecking: PushNeedsChecking, StepFailed: PushFailed, StepSuccess: PushComplete}[s.State]
+// settlePushes moves the pushes whose costs these steps are, all in one state, and the expenses' badges.
+func (tx *Tx) settlePushes(ctx context.Context, stepIDs []int64, state StepState, f Failure) error {
+	push := map[StepState]PushState{StepNeedsChecking: PushNeedsChecking, StepFailed: PushFailed, StepSuccess: PushComplete}[state]
 	var ids []int64
 	err := tx.SelectContext(ctx, &ids, `
 		WITH settled AS (
 			UPDATE pushes SET state = $2, settled_at = clock(), cause = $3, subject = $4, rules = $5
-			WHERE cost_step_id = $1 AND state IN ('open', 'needs_checking') RETURNING id, expense_id, company_id),
+			WHERE cost_step_id = ANY($1) AND state IN ('open', 'needs_checking') RETURNING id, expense_id, company_id),
 		`+badgeOfSettled+`
-		SELECT expense_id FROM settled`, s.ID, push, f.Cause, f.Subject, f.Rules)
+		SELECT expense_id FROM settled`, pq.Array(stepIDs), push, f.Cause, f.Subject, f.Rules)
 	if err != nil {
-		return fmt.Errorf("settle push: %w", err)
+		return fmt.Errorf("settle pushes: %w", err)
 	}
 	tx.changed(ExpenseChanged, ids...)
 	if push == PushComplete {

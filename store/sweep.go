@@ -210,7 +210,7 @@ func (s *Store) ClaimedOperations(ctx context.Context, keys []string) (map[strin
 // Adopt gives a step that was looked for the operation it turned out to be.
 func (s *Store) Adopt(ctx context.Context, stepID int64, key string, o Outcome) error {
 	return s.InTx(ctx, func(tx *Tx) error {
-		if err := tx.lockOperation(ctx, key); err != nil {
+		if err := tx.lockOperations(ctx, []string{key}); err != nil {
 			return err
 		}
 		res, err := tx.ExecContext(ctx, `UPDATE push_steps SET operation_key = $2 WHERE id = $1 AND operation_key IS NULL AND state = 'looking'`, stepID, key)

@@ -16,9 +16,9 @@ import (
 // applyEvent applies one event to the rows it is about, and says which they are by filling in d.
 type applyEvent func(i *Inbox, ctx context.Context, tx *store.Tx, d *store.Delivery, e codat.Event) (store.Verdict, error)
 
-// events says what each kind of event means here. A kind that is not in it changes nothing.
+// events says what each kind of event means here. A kind that is not in it changes nothing. Those of pushes, which come in crowds,
+// are applied together.
 var events = map[codat.Kind]applyEvent{
-	codat.KindPush:           applyPush,
 	codat.KindConnection:     applyConnection,
 	codat.KindCompanyCreated: applyCompanyCreated,
 	codat.KindCompanyDeleted: applyCompanyDeleted,
@@ -27,32 +27,46 @@ var events = map[codat.Kind]applyEvent{
 	codat.KindRateLimit:      applyRateLimit,
 }
 
-func (i *Inbox) apply(ctx context.Context, tx *store.Tx, d *store.Delivery) (store.Verdict, error) {
-	e, err := codat.ParseEvent(d.Body)
-	if err != nil {
-		return store.VerdictUnreadable, nil
-	}
-	verdict := store.VerdictIgnored
-	if apply, ok := events[e.Kind]; ok {
-		if verdict, err = apply(i, ctx, tx, d, e); err != nil {
-			return "", fmt.Errorf("apply %s: %w", e.Type, err)
+// apply applies deliveries, in order about each subject.
+func (i *Inbox) apply(ctx context.Context, tx *store.Tx, ds []*store.Delivery) error {
+	var pushes []store.PushNews
+	var others []func() error
+	for _, d := range ds {
+		e, err := codat.ParseEvent(d.Body)
+		apply, known := events[e.Kind]
+		switch {
+		case err != nil:
+			d.Verdict = store.VerdictUnreadable
+		case e.Push != nil && e.Push.Key != "":
+			pushes = append(pushes, pushNews(d, e.Push))
+		case !known:
+			d.Verdict = store.VerdictIgnored
+		default:
+			others = append(others, func() (err error) {
+				if d.Verdict, err = apply(i, ctx, tx, d, e); err != nil {
+					return fmt.Errorf("apply %s: %w", e.Type, err)
+				}
+				return nil
+			})
 		}
 	}
-	if d.CompanyID == nil {
-		return verdict, tx.FindSubjects(ctx, d)
+	if err := tx.ApplyPushNews(ctx, pushes); err != nil {
+		return fmt.Errorf("apply news of pushes: %w", err)
 	}
-	return verdict, nil
+	for _, apply := range others {
+		if err := apply(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-func applyPush(_ *Inbox, ctx context.Context, tx *store.Tx, d *store.Delivery, e codat.Event) (store.Verdict, error) {
-	if e.Push == nil || e.Push.Key == "" {
-		return store.VerdictIgnored, nil
-	}
-	o := store.Outcome{Status: store.OutcomeStatus(e.Push.Status), RecordID: e.Push.RecordID, Source: "webhook"}
+func pushNews(d *store.Delivery, e *codat.PushEvent) store.PushNews {
+	o := store.Outcome{Status: store.OutcomeStatus(e.Status), RecordID: e.RecordID, Source: "webhook"}
 	if o.Status == store.OutcomeTimedOut {
 		o.Failure = timedOut
 	}
-	return tx.ApplyPushNews(ctx, d, store.PushNews{OperationKey: e.Push.Key, Outcome: o})
+	return store.PushNews{Delivery: d, OperationKey: e.Key, Outcome: o}
 }
 
 // timedOut is all there is to know of a write that Codat gave up waiting for; the reason of a failure is read instead.

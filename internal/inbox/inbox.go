@@ -69,9 +69,7 @@ const (
 func (i *Inbox) ApplyDue(ctx context.Context) error {
 	var failed error
 	for ctx.Err() == nil {
-		n, err := i.Store.ApplyDeliveries(ctx, batch, func(tx *store.Tx, d *store.Delivery) (store.Verdict, error) {
-			return i.apply(ctx, tx, d)
-		})
+		n, err := i.Store.ApplyDeliveries(ctx, batch, func(tx *store.Tx, ds []*store.Delivery) error { return i.apply(ctx, tx, ds) })
 		if err != nil {
 			failed = err
 		}

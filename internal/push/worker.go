@@ -12,10 +12,11 @@ import (
 )
 
 const (
-	perCompany = 9                // Codat's limit is 10 requests at once for one company; one is kept for reading
-	lease      = 45 * time.Second // the client's deadline of 30 s, and some
-	tick       = time.Second      // correctness; Wake is for speed
-	drain      = 10 * time.Second // how long sends under way may take at shutdown
+	perCompany = 9                     // Codat's limit is 10 requests at once for one company; one is kept for reading
+	lease      = 45 * time.Second      // the client's deadline of 30 s, and some
+	tick       = time.Second           // correctness; Wake is for speed
+	gather     = 25 * time.Millisecond // places that become free within that are filled by one claim, which all processes wait for
+	drain      = 10 * time.Second      // how long sends under way may take at shutdown
 )
 
 // Worker sends the steps that are due. Any number of workers, in any number of processes, share the work.
@@ -47,7 +48,7 @@ func (w *Worker) Wake() {
 func (w *Worker) Run(ctx context.Context) error {
 	sending, abort := context.WithCancel(context.WithoutCancel(ctx))
 	defer abort()
-	slots := make(chan struct{}, w.InFlight)
+	slots, freed := make(chan struct{}, w.InFlight), make(chan struct{}, 1)
 	var sends sync.WaitGroup
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
@@ -57,8 +58,9 @@ func (w *Worker) Run(ctx context.Context) error {
 			sends.Go(func() {
 				defer func() {
 					<-slots
-					if w.InFlight-len(slots) >= w.InFlight/4 {
-						w.Wake()
+					select {
+					case freed <- struct{}{}:
+					default:
 					}
 				}()
 				w.send(sending, c)
@@ -68,6 +70,12 @@ func (w *Worker) Run(ctx context.Context) error {
 		case <-ctx.Done():
 		case <-ticker.C:
 		case <-w.wakes():
+		case <-freed:
+			select {
+			case <-ctx.Done():
+			case <-time.After(gather):
+			case <-w.wakes():
+			}
 		}
 	}
 	timer := time.AfterFunc(drain, abort)
