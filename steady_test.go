@@ -52,10 +52,11 @@ func steadyWebhooks(t *testing.T, dsn string, rate int, while time.Duration, pag
 	f.until("the books were read again", patience, f.settledIn)
 
 	var idling []message
-	for range rate {
+	for range 2 * rate {
 		idling = append(idling, loadSender.success(t, uuid.NewString()))
 	}
-	idle = drip(t, p.address, idling, 100)
+	drip(t, p.address, idling[:len(idling)/2], 100) // connections are opened, statements prepared
+	idle = drip(t, p.address, idling[len(idling)/2:], 100)
 
 	watch := newWatch(t, f, p, pages)
 	ended := make(chan struct{})
