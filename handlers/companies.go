@@ -142,7 +142,11 @@ func (h *Handlers) companyPage(w http.ResponseWriter, r *http.Request, who store
 	if err != nil {
 		return err
 	}
-	page.Banks = bankOptions(banks, orNone(c.DefaultBankID))
+	usual, err := h.Store.MappingOf(ctx, connection.ID, store.BankMapping, "")
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	page.Banks = bankOptions(banks, usual.CodatID)
 	return web.Render(w, r, http.StatusOK, views.Company(page))
 }
 
@@ -186,26 +190,29 @@ func (h *Handlers) companyBank(w http.ResponseWriter, r *http.Request, who store
 	if err != nil {
 		return err
 	}
-	said := "Expenses of " + c.Name + " must say what they are paid from."
-	if chosen != "" {
-		connection, err := h.Store.AccountingConnection(ctx, id)
-		if err != nil {
-			return err
-		}
-		banks, err := h.Store.BankAccounts(ctx, connection.ID)
-		if err != nil {
-			return err
-		}
-		i := slices.IndexFunc(banks, func(b store.Account) bool { return b.CodatID == chosen })
-		if i < 0 {
-			return h.done(w, r, companyURL(id), "That account is not in the ledger any more. Nothing was changed.")
-		}
-		said = fmt.Sprintf("Expenses of %s are paid from %s unless they say otherwise.", c.Name, or(banks[i].Name, banks[i].NominalCode))
-	}
-	if err := h.Store.SetDefaultBank(ctx, who, id, chosen); err != nil {
+	connection, err := h.Store.AccountingConnection(ctx, id)
+	if err != nil {
 		return err
 	}
-	return h.done(w, r, companyURL(id), said)
+	m := store.Mapping{ConnectionID: connection.ID, CompanyID: id, Kind: store.BankMapping, Action: store.UseRecord, CodatID: chosen}
+	if chosen == "" {
+		if err := h.Store.ClearMapping(ctx, who, m); err != nil {
+			return err
+		}
+		return h.done(w, r, companyURL(id), "Expenses of "+c.Name+" must say what they are paid from.")
+	}
+	banks, err := h.Store.BankAccounts(ctx, connection.ID)
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(banks, func(b store.Account) bool { return b.CodatID == chosen })
+	if i < 0 {
+		return h.done(w, r, companyURL(id), "That account is not in the ledger any more. Nothing was changed.")
+	}
+	if err := h.Store.SetMapping(ctx, who, m); err != nil {
+		return err
+	}
+	return h.done(w, r, companyURL(id), fmt.Sprintf("Expenses of %s are paid from %s unless they say otherwise.", c.Name, or(banks[i].Name, banks[i].NominalCode)))
 }
 
 func orNone(s *string) string {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -114,8 +115,12 @@ func (h *Handlers) paidFrom(r *http.Request, sent store.Snapshot, companyID int6
 	if err != nil {
 		return "", err
 	}
+	usual, err := h.Store.BankMatches(r.Context(), connection.ID, "")
+	if err != nil {
+		return "", err
+	}
 	for _, b := range banks {
-		if b.CodatID == sent.DefaultBank || len(banks) == 1 {
+		if slices.Equal(usual, []string{b.CodatID}) {
 			return or(b.Name, b.NominalCode), nil
 		}
 	}

@@ -9,20 +9,19 @@ import (
 
 // Company is a customer's business, as Codat knows it.
 type Company struct {
-	ID            int64
-	CodatID       string `db:"codat_id"`
-	Name          string
-	BaseCurrency  *string    `db:"base_currency"`
-	RedirectURL   string     `db:"redirect_url"`    // where the customer links and mends their connections
-	DefaultBankID *string    `db:"default_bank_id"` // Codat's id of the account an empty paid_from means
-	Example       bool       // made by seed: never sent
-	ReadAt        *time.Time `db:"read_at"`
-	ReadError     string     `db:"read_error"`
-	CreatedAt     time.Time  `db:"created_at"`
-	DeletedAt     *time.Time `db:"deleted_at"`
+	ID           int64
+	CodatID      string `db:"codat_id"`
+	Name         string
+	BaseCurrency *string    `db:"base_currency"`
+	RedirectURL  string     `db:"redirect_url"` // where the customer links and mends their connections
+	Example      bool       // made by seed: never sent
+	ReadAt       *time.Time `db:"read_at"`
+	ReadError    string     `db:"read_error"`
+	CreatedAt    time.Time  `db:"created_at"`
+	DeletedAt    *time.Time `db:"deleted_at"`
 }
 
-const companyColumns = `id, codat_id, name, base_currency, redirect_url, default_bank_id, example, read_at, read_error, created_at, deleted_at`
+const companyColumns = `id, codat_id, name, base_currency, redirect_url, example, read_at, read_error, created_at, deleted_at`
 
 // Companies returns every company that Codat has not deleted, by name.
 func (s *Store) Companies(ctx context.Context) ([]Company, error) {
@@ -128,18 +127,6 @@ func (s *Store) SetBaseCurrency(ctx context.Context, companyID int64, code strin
 		return fmt.Errorf("set base currency: %w", err)
 	}
 	return nil
-}
-
-// SetDefaultBank chooses the account that an empty paid_from means; "" chooses none.
-func (s *Store) SetDefaultBank(ctx context.Context, by User, companyID int64, accountID string) error {
-	return s.InTx(ctx, func(tx *Tx) error {
-		_, err := tx.ExecContext(ctx, `UPDATE companies SET default_bank_id = nullif($2, '') WHERE id = $1`, companyID, accountID)
-		if err != nil {
-			return fmt.Errorf("set default bank account: %w", err)
-		}
-		return tx.Record(ctx, Activity{CompanyID: &companyID, UserID: &by.ID, Actor: by.Email,
-			Verb: "chose the default bank account", SubjectKind: "company", SubjectID: &companyID, Subject: accountID})
-	})
 }
 
 // LedgerRead notes how the reading of a company's ledger ended: trouble is "" when it was read to the end.

@@ -135,13 +135,13 @@ func (r *LedgerReading) Ended(ctx context.Context, t LedgerTable) error {
 		if err != nil {
 			return fmt.Errorf("mark what is gone from %s: %w", t, err)
 		}
-		kind, matches := AccountStep, "account_matches"
+		kind, named := AccountStep, "accounts_named"
 		if t == LedgerSuppliers {
-			kind, matches = SupplierStep, "supplier_matches"
+			kind, named = SupplierStep, "suppliers_named"
 		}
 		_, err = tx.ExecContext(ctx, `UPDATE push_steps s SET retired = true
 			WHERE connection_id = $1 AND kind = $2 AND state = 'success' AND NOT retired
-				AND NOT EXISTS (SELECT 1 FROM `+matches+`(s.connection_id, s.label))`, r.conn.ID, kind)
+				AND NOT EXISTS (SELECT 1 FROM `+named+`(s.connection_id, s.label))`, r.conn.ID, kind)
 		if err != nil {
 			return fmt.Errorf("retire what is gone from %s: %w", t, err)
 		}
@@ -151,12 +151,38 @@ func (r *LedgerReading) Ended(ctx context.Context, t LedgerTable) error {
 
 const accountColumns = `codat_id, nominal_code, name, type, category, currency, status, is_bank`
 
-// AccountMatches returns Codat's ids of the accounts of a connection that text may mean, by name, code or id, in whatever case:
-// Active expense accounts, else other Active ones, else archived ones.
-func (s *Store) AccountMatches(ctx context.Context, connectionID int64, text string) ([]string, error) {
+// AccountMatches returns Codat's ids of the accounts of a connection that the category of a line means: what a person has mapped it
+// to, else those of that name, code or id in whatever case, else the account for the rest. One is a match, several are for a person
+// to choose from, none is an account that does not exist yet.
+func (s *Store) AccountMatches(ctx context.Context, connectionID int64, category string) ([]string, error) {
+	return s.matches(ctx, "account_matches", connectionID, category)
+}
+
+// SupplierMatches is the same for the supplier an expense names, or none ("").
+func (s *Store) SupplierMatches(ctx context.Context, connectionID int64, name string) ([]string, error) {
+	return s.matches(ctx, "supplier_matches", connectionID, name)
+}
+
+// BankMatches is the same for the account an expense says it was paid from; "" means the default, or the only bank account.
+func (s *Store) BankMatches(ctx context.Context, connectionID int64, paidFrom string) ([]string, error) {
+	return s.matches(ctx, "bank_matches", connectionID, paidFrom)
+}
+
+// TaxRateMatches is the same for a tax treatment: the text of a line; "" of one without tax that names none; "*" of one with tax
+// that names none.
+func (s *Store) TaxRateMatches(ctx context.Context, connectionID int64, treatment string) ([]string, error) {
+	return s.matches(ctx, "tax_rate_matches", connectionID, treatment)
+}
+
+// TrackingOf returns Codat's ids of the tracking categories of a line of that category, one for each heading.
+func (s *Store) TrackingOf(ctx context.Context, connectionID int64, category string) ([]string, error) {
+	return s.matches(ctx, "tracking_of", connectionID, category)
+}
+
+func (s *Store) matches(ctx context.Context, function string, connectionID int64, text string) ([]string, error) {
 	var ids []string
-	if err := s.db.SelectContext(ctx, &ids, `SELECT codat_id FROM account_matches($1, $2)`, connectionID, text); err != nil {
-		return nil, fmt.Errorf("look for account: %w", err)
+	if err := s.db.SelectContext(ctx, &ids, `SELECT codat_id FROM `+function+`($1, $2)`, connectionID, text); err != nil {
+		return nil, fmt.Errorf("%s of %q: %w", function, text, err)
 	}
 	return ids, nil
 }
@@ -195,15 +221,6 @@ func (s *Store) Suppliers(ctx context.Context, connectionID int64, limit int) ([
 	return out, nil
 }
 
-// SupplierMatches returns Codat's ids of the suppliers of a connection with that name or id, in whatever case.
-func (s *Store) SupplierMatches(ctx context.Context, connectionID int64, text string) ([]string, error) {
-	var ids []string
-	if err := s.db.SelectContext(ctx, &ids, `SELECT codat_id FROM supplier_matches($1, $2)`, connectionID, text); err != nil {
-		return nil, fmt.Errorf("look for supplier: %w", err)
-	}
-	return ids, nil
-}
-
 const taxRateColumns = `codat_id, name, code, coalesce(effective_rate::text, '') AS effective_rate, status`
 
 // TaxRates returns the Active tax rates of a connection, for suggestions: by name, at most limit.
@@ -213,18 +230,6 @@ func (s *Store) TaxRates(ctx context.Context, connectionID int64, limit int) ([]
 		WHERE connection_id = $1 AND gone_at IS NULL AND status IN ('Active', '') ORDER BY lower(name), codat_id LIMIT $2`, connectionID, limit)
 	if err != nil {
 		return nil, fmt.Errorf("list tax rates: %w", err)
-	}
-	return out, nil
-}
-
-// TaxRatesMatching returns the tax rates of a connection with that name, code or Codat id, in whatever case.
-func (s *Store) TaxRatesMatching(ctx context.Context, connectionID int64, text string) ([]TaxRate, error) {
-	var out []TaxRate
-	err := s.db.SelectContext(ctx, &out, `SELECT `+taxRateColumns+` FROM tax_rates
-		WHERE connection_id = $1 AND gone_at IS NULL AND (lower(name) = lower($2) OR lower(code) = lower($2) OR codat_id = $2)
-		ORDER BY (status = 'Active') DESC, codat_id LIMIT 20`, connectionID, text)
-	if err != nil {
-		return nil, fmt.Errorf("look for tax rate: %w", err)
 	}
 	return out, nil
 }

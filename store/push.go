@@ -42,7 +42,6 @@ type Snapshot struct {
 	ExpenseID    int64          `json:"expense_id"`
 	Company      string         `json:"company"`
 	BaseCurrency string         `json:"base_currency"`
-	DefaultBank  string         `json:"default_bank"` // Codat's account id, "" when none is chosen
 	Reference    string         `json:"reference"`
 	IssueDate    string         `json:"issue_date"` // 2026-01-31
 	Supplier     string         `json:"supplier"`
@@ -275,7 +274,7 @@ func (tx *Tx) joinSteps(ctx context.Context, needs []plannedStep) error {
 
 // snapshotOf is the Snapshot of expense e of company co.
 const snapshotOf = `jsonb_build_object('expense_id', e.id, 'company', co.name, 'base_currency', coalesce(co.base_currency, ''),
-	'default_bank', coalesce(co.default_bank_id, ''), 'reference', e.reference, 'issue_date', e.issue_date, 'supplier', e.supplier,
+	'reference', e.reference, 'issue_date', e.issue_date, 'supplier', e.supplier,
 	'note', e.note, 'currency', e.currency, 'rate', trim_scale(e.rate), 'paid_from', e.paid_from,
 	'net', trim_scale(e.net), 'tax', trim_scale(e.tax), 'total', trim_scale(e.total),
 	'lines', (SELECT jsonb_agg(jsonb_build_object('description', l.description, 'category', l.category, 'tax_rate', l.tax_rate,

@@ -18,7 +18,7 @@ func directCostBody(ctx context.Context, s *store.Store, c store.Claim) ([]byte,
 	if err := json.Unmarshal(c.Snapshot, &e); err != nil {
 		return nil, fmt.Errorf("read snapshot: %w", err)
 	}
-	bank, err := bankAccount(ctx, s, c.ConnectionID, e)
+	bank, err := bankAccount(ctx, s, c.ConnectionID, e.PaidFrom)
 	if err != nil {
 		return nil, err
 	}
@@ -87,40 +87,18 @@ func expenseAccount(ctx context.Context, s *store.Store, connectionID int64, cat
 	return found[0], nil
 }
 
-// bankAccount is the account paid from: the one of that name or code; when nothing was said the company's default, or its
-// only one.
-func bankAccount(ctx context.Context, s *store.Store, connectionID int64, e store.Snapshot) (string, error) {
-	banks, err := s.BankAccounts(ctx, connectionID)
-	if err != nil {
+// bankAccount is the one account that an expense was paid from.
+func bankAccount(ctx context.Context, s *store.Store, connectionID int64, paidFrom string) (string, error) {
+	found, err := s.BankMatches(ctx, connectionID, paidFrom)
+	switch {
+	case err != nil:
 		return "", err
+	case len(found) == 0:
+		return "", &cannotSend{explain.CauseNoBankAccount, paidFrom}
+	case len(found) > 1:
+		return "", &cannotSend{explain.CauseAmbiguousBankAccount, paidFrom}
 	}
-	if e.PaidFrom == "" {
-		for _, b := range banks {
-			if b.CodatID == e.DefaultBank {
-				return b.CodatID, nil
-			}
-		}
-		switch len(banks) {
-		case 0:
-			return "", &cannotSend{explain.CauseNoBankAccount, ""}
-		case 1:
-			return banks[0].CodatID, nil
-		}
-		return "", &cannotSend{explain.CauseAmbiguousBankAccount, ""}
-	}
-	var found []store.Account
-	for _, b := range banks {
-		if strings.EqualFold(b.Name, e.PaidFrom) || strings.EqualFold(b.NominalCode, e.PaidFrom) || b.CodatID == e.PaidFrom {
-			found = append(found, b)
-		}
-	}
-	switch len(found) {
-	case 0:
-		return "", &cannotSend{explain.CauseNoBankAccount, e.PaidFrom}
-	case 1:
-		return found[0].CodatID, nil
-	}
-	return "", &cannotSend{explain.CauseAmbiguousBankAccount, e.PaidFrom}
+	return found[0], nil
 }
 
 // supplier is the one supplier of that name, nil when nobody is named or the platform takes no name.
@@ -143,30 +121,28 @@ func supplier(ctx context.Context, s *store.Store, c store.Claim, name string) (
 // noTax are the platforms' ids for "no tax" (Codat's documentation of expense transactions).
 var noTax = []string{"NONE", "NON"}
 
-// taxRate is the rate of that name, code or id. A line without tax that names none gets the platform's "no tax", where there
-// is one; otherwise the platform's own default for the account holds.
+// taxRate is the rate of a line's treatment. A line without tax that names none gets the platform's "no tax", where there is one;
+// otherwise the platform's own default for the account holds.
 func taxRate(ctx context.Context, s *store.Store, connectionID int64, l store.SnapshotLine) (*codat.Ref, error) {
-	if l.TaxRate == "" {
-		if l.Tax != "0" {
-			return nil, nil
-		}
-		for _, id := range noTax {
-			found, err := s.TaxRatesMatching(ctx, connectionID, id)
-			if err != nil {
-				return nil, err
-			}
-			if len(found) > 0 && found[0].CodatID == id {
-				return &codat.Ref{ID: id}, nil
-			}
-		}
-		return nil, nil
-	}
-	found, err := s.TaxRatesMatching(ctx, connectionID, l.TaxRate)
+	treatments := []string{l.TaxRate}
 	switch {
-	case err != nil:
-		return nil, err
-	case len(found) == 0, len(found) > 1 && found[0].Status == found[1].Status:
+	case l.TaxRate != "":
+	case l.Tax == "0":
+		treatments = append(treatments, noTax...)
+	default:
+		treatments = []string{"*"}
+	}
+	for _, treatment := range treatments {
+		found, err := s.TaxRateMatches(ctx, connectionID, treatment)
+		if err != nil {
+			return nil, err
+		}
+		if len(found) == 1 {
+			return &codat.Ref{ID: found[0]}, nil
+		}
+	}
+	if l.TaxRate != "" {
 		return nil, &cannotSend{explain.CauseNoTaxRate, l.TaxRate}
 	}
-	return &codat.Ref{ID: found[0].CodatID}, nil
+	return nil, nil
 }

@@ -1,0 +1,129 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// MappingKind is what sort of record a text of an expense stands for.
+type MappingKind string
+
+const (
+	AccountMapping  MappingKind = "account"  // of a line's category
+	SupplierMapping MappingKind = "supplier" // of an expense's supplier
+	BankMapping     MappingKind = "bank"     // of what an expense was paid from
+	TaxRateMapping  MappingKind = "tax_rate" // of a line's tax treatment
+	TrackingMapping MappingKind = "tracking" // that a line of a category has as well
+)
+
+// TheRest is the subject of a mapping for every text that is neither mapped nor the name of a record. The subject "" is that of
+// an expense or a line that says nothing.
+const TheRest = "*"
+
+// Mapping says what a text of a company's expenses means in the ledger behind one connection.
+type Mapping struct {
+	ConnectionID int64 `db:"connection_id"`
+	CompanyID    int64 `db:"company_id"`
+	Kind         MappingKind
+	Subject      string // the text in small letters, "", or TheRest
+	Part         string // of tracking: Codat's id of the heading
+	Label        string // the text as typed
+	Action       string // use or create
+	CodatID      string `db:"codat_id"` // of the record to use
+	Name         string // of the one to create
+	Code         string
+	Category     string    // Codat's fullyQualifiedCategory, "" for the platform's usual one
+	SetAt        time.Time `db:"set_at"`
+	SetBy        string    `db:"set_by"` // an email, "" when not known
+}
+
+// What a mapping does with its subject.
+const (
+	UseRecord    = "use"
+	CreateRecord = "create"
+)
+
+const mappingsSelect = `
+	SELECT m.connection_id, m.company_id, m.kind, m.subject, m.part, m.label, m.action, coalesce(m.codat_id, '') AS codat_id, m.name, m.code, m.category,
+		m.set_at, coalesce(u.email, '') AS set_by
+	FROM mappings m LEFT JOIN users u ON u.id = m.set_by`
+
+// Mappings returns what people have said of a connection's ledger, by kind and subject.
+func (s *Store) Mappings(ctx context.Context, connectionID int64) ([]Mapping, error) {
+	var ms []Mapping
+	err := s.db.SelectContext(ctx, &ms, mappingsSelect+` WHERE m.connection_id = $1 ORDER BY m.kind, m.subject, m.part`, connectionID)
+	if err != nil {
+		return nil, fmt.Errorf("list mappings: %w", err)
+	}
+	return ms, nil
+}
+
+// MappingOf returns what a person has said of one text, or ErrNotFound. It is not for tracking, which may have several.
+func (s *Store) MappingOf(ctx context.Context, connectionID int64, kind MappingKind, text string) (Mapping, error) {
+	var m Mapping
+	err := s.db.GetContext(ctx, &m, mappingsSelect+` WHERE m.connection_id = $1 AND m.kind = $2 AND m.subject = lower(btrim($3)) AND m.part = ''`,
+		connectionID, kind, text)
+	if err != nil {
+		return m, fmt.Errorf("read mapping of %s %q: %w", kind, text, err)
+	}
+	return m, nil
+}
+
+// CreatedAs returns the mapping that has a record of that name created, or ErrNotFound.
+func (s *Store) CreatedAs(ctx context.Context, connectionID int64, kind MappingKind, name string) (Mapping, error) {
+	var m Mapping
+	err := s.db.GetContext(ctx, &m, mappingsSelect+` WHERE m.connection_id = $1 AND m.kind = $2 AND m.action = 'create' AND lower(m.name) = lower(btrim($3))
+		ORDER BY m.set_at DESC LIMIT 1`, connectionID, kind, name)
+	if err != nil {
+		return m, fmt.Errorf("read mapping that creates %s %q: %w", kind, name, err)
+	}
+	return m, nil
+}
+
+// SetMapping keeps what a person says; Subject is made of Label, unless that is empty.
+func (s *Store) SetMapping(ctx context.Context, by User, m Mapping) error {
+	if m.Label != "" {
+		m.Subject = strings.ToLower(strings.TrimSpace(m.Label))
+	}
+	return s.InTx(ctx, func(tx *Tx) error {
+		_, err := tx.ExecContext(ctx, `
+			INSERT INTO mappings (connection_id, company_id, kind, subject, part, label, action, codat_id, name, code, category, set_by)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, nullif($8, ''), $9, $10, $11, $12)
+			ON CONFLICT (connection_id, kind, subject, part) DO UPDATE SET label = excluded.label, action = excluded.action,
+				codat_id = excluded.codat_id, name = excluded.name, code = excluded.code, category = excluded.category,
+				set_by = excluded.set_by, set_at = clock()`,
+			m.ConnectionID, m.CompanyID, m.Kind, m.Subject, m.Part, m.Label, m.Action, m.CodatID, m.Name, m.Code, m.Category, by.ID)
+		if err != nil {
+			return fmt.Errorf("set mapping: %w", err)
+		}
+		return tx.mappingSaid(ctx, by, m, "mapped")
+	})
+}
+
+// ClearMapping forgets what a person has said of m's subject.
+func (s *Store) ClearMapping(ctx context.Context, by User, m Mapping) error {
+	return s.InTx(ctx, func(tx *Tx) error {
+		_, err := tx.ExecContext(ctx, `DELETE FROM mappings WHERE connection_id = $1 AND kind = $2 AND subject = $3 AND part = $4`,
+			m.ConnectionID, m.Kind, m.Subject, m.Part)
+		if err != nil {
+			return fmt.Errorf("clear mapping: %w", err)
+		}
+		return tx.mappingSaid(ctx, by, m, "no longer maps")
+	})
+}
+
+// mappingSaid records a mapping that was made or cleared, and has pages that say what a push would do read themselves again.
+func (tx *Tx) mappingSaid(ctx context.Context, by User, m Mapping, verb string) error {
+	tx.changed(LedgerChanged, m.CompanyID)
+	subject := strings.ReplaceAll(string(m.Kind), "_", " ") + " " + m.Label
+	switch m.Subject {
+	case "":
+		subject = "an expense that names no " + strings.ReplaceAll(string(m.Kind), "_", " ")
+	case TheRest:
+		subject = "every other " + strings.ReplaceAll(string(m.Kind), "_", " ")
+	}
+	return tx.Record(ctx, Activity{CompanyID: &m.CompanyID, UserID: &by.ID, Actor: by.Email, Verb: verb,
+		SubjectKind: "company", SubjectID: &m.CompanyID, Subject: strings.TrimSpace(subject)})
+}
