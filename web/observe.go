@@ -11,7 +11,8 @@ import (
 )
 
 // Observe logs and counts each request that next answers: method, route, status, milliseconds, bytes. Never the query nor
-// any header. Requests that went well are logged at debug level, the others at info.
+// any header. Requests that failed through a fault of ours are logged at info level, the others at debug: whoever floods us with bad
+// ones floods no log.
 //
 // The route is the pattern of the http.ServeMux inside next, which must get the request that Observe passes on, not a copy.
 func Observe(log *slog.Logger, m *Metrics, next http.Handler) http.Handler {
@@ -30,7 +31,7 @@ func Observe(log *slog.Logger, m *Metrics, next http.Handler) http.Handler {
 				m.seconds.WithLabelValues(route).Observe(took.Seconds())
 			}
 			level := slog.LevelDebug
-			if res.status >= 400 {
+			if res.status >= 500 {
 				level = slog.LevelInfo
 			}
 			log.Log(r.Context(), level, "request", "method", r.Method, "route", route, "status", res.status,
