@@ -12,6 +12,7 @@ import (
 // flash is what the next page tells once.
 type flash struct {
 	Said     string `json:"said"`
+	Bad      bool   `json:"bad,omitempty"`       // it did not work
 	OthersOf int64  `json:"others_of,omitempty"` // the expense whose siblings it offers to retry, 0 for none
 }
 
@@ -44,7 +45,7 @@ func (h *Handlers) flashes(w http.ResponseWriter, r *http.Request) ([]views.Flas
 		if json.Unmarshal([]byte(text), &f) != nil {
 			f.Said = text
 		}
-		shown := views.Flash{Sentence: f.Said}
+		shown := views.Flash{Sentence: f.Said, Bad: f.Bad}
 		if f.OthersOf != 0 {
 			if shown.Others, err = h.others(r.Context(), f.OthersOf); err != nil {
 				return nil, err

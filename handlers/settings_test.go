@@ -118,7 +118,7 @@ func TestATestEventThatDoesNotArrive(t *testing.T) {
 			t.Errorf("%s: %d to %q", name, got.status, got.location)
 		}
 		page := admin.page("/settings")
-		mustContain(t, page, test.want)
+		mustContain(t, page, `class="flash bad"`, test.want)
 		mustNotContain(t, page, "dial tcp", "lookup ", "x509", "It has arrived")
 	}
 	if n := len(s.deliveries("")); n != 0 {

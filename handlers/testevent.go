@@ -33,7 +33,7 @@ func (h *Handlers) settingsTest(w http.ResponseWriter, r *http.Request, who stor
 	}
 	if trouble != "" {
 		h.Log.Warn("test event", "by", who.Email, "trouble", trouble)
-		return h.done(w, r, "/settings#test", trouble)
+		return h.tell(w, r, "/settings#test", flash{Said: trouble, Bad: true})
 	}
 	http.Redirect(w, r, "/settings?test="+strconv.FormatInt(id, 10)+"#test", http.StatusSeeOther)
 	return nil

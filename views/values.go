@@ -24,6 +24,7 @@ type Frame struct {
 // Flash is what was just done, and what might be done next.
 type Flash struct {
 	Sentence string
+	Bad      bool // it did not work
 	Others   Others
 }
 
