@@ -1,13 +1,17 @@
 package main
 
 import (
+	"bufio"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -268,6 +272,128 @@ func TestNoRoomInTheDatabase(t *testing.T) {
 		if r, err := c.send(m.wire, patience); err != nil || r.status != http.StatusNoContent {
 			t.Errorf("%s: afterwards %+v, error %v", table, r, err)
 		}
+	}
+}
+
+// A database that does not answer, without going away, keeps nobody waiting; and when it goes on everything does.
+func TestTheDatabaseHangs(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	server, err := devdb.Start(t.Context(), devdb.Config{Dir: dir, Unsafe: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Stop()
+	codat := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }))
+	defer codat.Close()
+	w := &world{t: t, dsn: server.DSN("postgres"), codat: codat.URL}
+	p := startProgram(t, w.environ("CODAT_WEBHOOK_BEARER="+hookWord))
+	db := storetest.DB(t, w.dsn)
+	send := func() reply {
+		c := &caller{address: strings.TrimPrefix(p.url, "http://")}
+		defer c.close()
+		r, err := c.send(loadSender.success(t, uuid.NewString()).wire, patience)
+		if err != nil {
+			t.Error(err)
+		}
+		return r
+	}
+	if r := send(); r.status != http.StatusNoContent {
+		t.Fatalf("at first %+v", r)
+	}
+	var pids []int
+	if err := db.Select(&pids, `SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid()`); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(filepath.Join(dir, "postgres", ".s.PGSQL.5432.lock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, _, _ := strings.Cut(string(text), "\n")
+	postmaster, err := strconv.Atoi(first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pids = append(pids, postmaster)
+	all := func(signal syscall.Signal) {
+		for _, pid := range pids {
+			syscall.Kill(pid, signal) // some have ended by themselves
+		}
+	}
+	all(syscall.SIGSTOP)
+	defer all(syscall.SIGCONT)
+	var asking sync.WaitGroup
+	for range 5 {
+		asking.Go(func() {
+			sent := time.Now()
+			if r, took := send(), time.Since(sent); r.status != http.StatusServiceUnavailable || r.retryAfter == "" || took > tooLate {
+				t.Errorf("answered %+v after %s", r, took)
+			}
+		})
+	}
+	asking.Go(func() {
+		sent := time.Now()
+		resp, err := http.Get(p.url + "/readyz")
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		resp.Body.Close()
+		if took := time.Since(sent); resp.StatusCode != http.StatusServiceUnavailable || took > tooLate {
+			t.Errorf("/readyz: %d after %s", resp.StatusCode, took)
+		}
+	})
+	asking.Wait()
+	all(syscall.SIGCONT)
+	for end := time.Now().Add(patience); send().status != http.StatusNoContent; {
+		if time.Now().After(end) {
+			t.Fatal("messages are not taken again")
+		}
+	}
+}
+
+// A sender that ends its own side after the request is told the truth: 204 for what is stored, 503 for what is not.
+func TestHalfClosedSenders(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 0, sandbox.Current)
+	p := w.serve()
+	db := storetest.DB(t, w.dsn)
+	half := func() (status int, id string) {
+		m := sender{"Bearer " + hookBearer, hookSecret}.success(t, uuid.NewString())
+		conn, err := net.Dial("tcp", strings.TrimPrefix(p.url, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		conn.SetDeadline(time.Now().Add(patience))
+		if _, err := conn.Write(m.wire); err != nil {
+			t.Fatal(err)
+		}
+		if err := conn.(*net.TCPConn).CloseWrite(); err != nil {
+			t.Fatal(err)
+		}
+		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Errorf("no answer: %v", err)
+			return 0, m.id
+		}
+		resp.Body.Close()
+		return resp.StatusCode, m.id
+	}
+	var acknowledged []string
+	for range 50 {
+		status, id := half()
+		if status != http.StatusNoContent {
+			t.Errorf("answered %d", status)
+		}
+		acknowledged = append(acknowledged, id)
+	}
+	mustHave(t, db, acknowledged)
+	lock := db.MustBegin()
+	defer lock.Rollback()
+	lock.MustExec(`LOCK TABLE deliveries IN ACCESS EXCLUSIVE MODE`)
+	if status, _ := half(); status != http.StatusServiceUnavailable {
+		t.Errorf("what cannot be stored is answered %d", status)
 	}
 }
 

@@ -149,9 +149,10 @@ func serve(ctx context.Context, c config.Serve, out io.Writer, log *slog.Logger)
 	reader := &ledger.Reader{Store: s, Codat: client, Log: log}
 	worker := &push.Worker{Store: s, Codat: client, Log: log, InFlight: inFlight}
 	sweeper := &push.Sweeper{Store: s, Codat: client, Log: log, ReadLedger: reader.ReadLedger}
+	prover := &ledger.Prover{Store: s, Codat: client, Log: log, Reader: reader}
 	box := &inbox.Inbox{Store: s, Log: log, ReadCompany: reader.Ask}
 	site := handlers.New(handlers.Config{
-		Store: s, Intake: store.NewIntake(s), Sessions: sessions, Hub: hub, Verifier: verifier, Metrics: web.NewMetrics(hub), Log: log,
+		Store: s, Intake: store.NewIntake(s), Sessions: sessions, Hub: hub, Verifier: verifier, Ledger: reader, Metrics: web.NewMetrics(hub), Log: log,
 		PublicURL: origin, Location: time.Local,
 		Wake: box.Wake, WakePush: worker.Wake, ReadCompany: reader.Ask,
 	})
@@ -170,6 +171,8 @@ func serve(ctx context.Context, c config.Serve, out io.Writer, log *slog.Logger)
 				case store.WorkChanged:
 					worker.Wake()
 					sweeper.Wake()
+				case store.CheckChanged:
+					prover.Wake()
 				case store.InboxChanged:
 					box.Wake()
 				}
@@ -180,6 +183,7 @@ func serve(ctx context.Context, c config.Serve, out io.Writer, log *slog.Logger)
 	parts.Go(func() error { return box.Run(ctx) })
 	parts.Go(func() error { return worker.Run(ctx) })
 	parts.Go(func() error { return sweeper.Run(ctx) })
+	parts.Go(func() error { return prover.Run(ctx) })
 	parts.Go(func() error {
 		signIn := ""
 		if c.Demo() {
@@ -372,7 +376,7 @@ func foretell(ctx context.Context, s *store.Store, ids []int64, out io.Writer) e
 			return err
 		}
 		for _, i := range items {
-			if words, _ := push.Forecast(i.Platform, i.PlatformKey, i.Wants); words != "" {
+			if words, _ := push.Forecast(i.Platform, i.PlatformKey, i.Facts); words != "" {
 				expenses[i.Company+": "+words]++
 			}
 		}

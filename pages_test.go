@@ -132,6 +132,8 @@ func TestPages(t *testing.T) {
 			"company":              fmt.Sprintf("/companies/%d", w.company(northwind).ID),
 			"company down":         fmt.Sprintf("/companies/%d", w.company("Adatum Builders").ID),
 			"connections":          "/connections",
+			"connections pending":  "/connections?show=pending",
+			"connection":           fmt.Sprintf("/connections/%d", w.connection("Adatum Builders").ID),
 			"deliveries none here": "/deliveries?verdict=not_ours",
 			"settings":             "/settings",
 			"account":              "/account",

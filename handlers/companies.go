@@ -11,71 +11,6 @@ import (
 	"tallylight/web"
 )
 
-func (h *Handlers) companyList(w http.ResponseWriter, r *http.Request, who store.User) error {
-	s, err := h.frame(w, r, who, "/companies", "Companies")
-	if err != nil {
-		return err
-	}
-	companies, err := h.Store.Companies(r.Context())
-	if err != nil {
-		return err
-	}
-	byCompany := map[int64][]store.ConnectionItem{}
-	for _, i := range s.connections {
-		byCompany[i.CompanyID] = append(byCompany[i.CompanyID], i)
-	}
-	counts, err := h.Store.StatusCountsByCompany(r.Context())
-	if err != nil {
-		return err
-	}
-	page := views.CompaniesPage{Frame: s.Frame}
-	page.Live = connectionsTopic
-	for _, c := range companies {
-		row := views.CompanyRow{ID: c.ID, Name: c.Name, Currency: orNone(c.BaseCurrency), Read: booksRead(c, s.clock),
-			Trouble: c.ReadError}
-		if i, ok := accounting(byCompany[c.ID]); ok {
-			connection := connectionRow(i, s.held[i.ID], s.clock)
-			row.Connection = &connection
-		}
-		row.Counts = tally(c.ID, counts[c.ID])
-		page.Companies = append(page.Companies, row)
-	}
-	return web.Render(w, r, http.StatusOK, views.Companies(page))
-}
-
-// accounting picks the connection that expenses go through, as store.AccountingConnection does.
-func accounting(items []store.ConnectionItem) (store.ConnectionItem, bool) {
-	items = slices.DeleteFunc(slices.Clone(items), func(i store.ConnectionItem) bool {
-		return i.SourceType != "Accounting" && i.SourceType != ""
-	})
-	if len(items) == 0 {
-		return store.ConnectionItem{}, false
-	}
-	return slices.MaxFunc(items, func(a, b store.ConnectionItem) int {
-		if (a.Status == store.Linked) != (b.Status == store.Linked) {
-			if a.Status == store.Linked {
-				return 1
-			}
-			return -1
-		}
-		return a.CreatedAt.Compare(b.CreatedAt)
-	}), true
-}
-
-// tally is a company's expenses by status, those that it has.
-func tally(companyID int64, counts map[store.ExpenseStatus]int) []views.Tab {
-	return slices.DeleteFunc(statusTabs(store.ExpenseFilter{CompanyID: companyID}, counts), func(t views.Tab) bool {
-		return t.Count == 0 || t.Status == ""
-	})
-}
-
-func booksRead(c store.Company, at clock) string {
-	if c.ReadAt == nil {
-		return "books not read yet"
-	}
-	return "books read " + at.at(*c.ReadAt)
-}
-
 func (h *Handlers) companyPage(w http.ResponseWriter, r *http.Request, who store.User) error {
 	ctx := r.Context()
 	id, err := pathID(r)
@@ -99,8 +34,8 @@ func (h *Handlers) companyPage(w http.ResponseWriter, r *http.Request, who store
 		return err
 	}
 	page := views.CompanyPage{
-		Frame: s.Frame, ID: id, Name: c.Name, LinkURL: webURL(c.RedirectURL), Counts: tally(id, counts),
-		Read: booksRead(c, s.clock), Trouble: c.ReadError, Paused: paused(s.pauses, id),
+		Frame: s.Frame, ID: id, Name: c.Name, Description: c.Description, Tags: tagTexts(c.Tags), Deleted: c.DeletedAt != nil, Counts: tally(id, counts),
+		Read: booksRead(c, s.clock), Trouble: c.ReadError, Paused: paused(s.pauses, id), Ends: companyEnds(c, connections),
 	}
 	page.Live = connectionsTopic
 	if page.Foreign, page.ForeignSeen, err = h.foreign(ctx, id, s.clock); err != nil {
@@ -120,11 +55,21 @@ func (h *Handlers) companyPage(w http.ResponseWriter, r *http.Request, who store
 	}
 	switch {
 	case c.DeletedAt != nil:
-		page.Facts = append(page.Facts, views.Fact{Term: "Deleted in Codat", Text: s.clock.at(*c.DeletedAt)})
+		by, err := h.deletedBy(ctx, c)
+		if err != nil {
+			return err
+		}
+		page.Facts, page.Trouble = append(page.Facts, views.Fact{Term: "Deleted in Codat", Text: s.clock.at(*c.DeletedAt) + by}), ""
 	case c.Example:
 		page.Facts = append(page.Facts, views.Fact{Term: "Example", Text: "nothing of it is ever sent"})
 	}
 	connection, err := h.Store.AccountingConnection(ctx, id)
+	if err == nil {
+		page.Linked, page.Mapping = connection.Status == store.Linked, companyURL(id)+"/mapping"
+	}
+	if c.DeletedAt == nil && !c.Example {
+		page.Invite = invite(webURL(c.RedirectURL), slices.ContainsFunc(connections, func(i store.ConnectionItem) bool { return i.Status != "PendingAuth" }))
+	}
 	if errors.Is(err, store.ErrNotFound) {
 		return web.Render(w, r, http.StatusOK, views.Company(page))
 	}

@@ -1,10 +1,11 @@
 package handlers
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
+	"time"
 
 	"tallylight/store"
 	"tallylight/views"
@@ -23,39 +24,131 @@ var connectionStates = map[string]connectionState{
 		"It was switched off in Codat. Nothing is written until the customer links it again."},
 }
 
-func stateOf(c store.Connection) connectionState {
+// stale is a Linked connection through which nothing has gone for a day.
+var stale = connectionState{"good", "complete", "Linked",
+	"Codat has noticed nothing wrong, but nothing has gone through it for a day. A check finds out whether it still works."}
+
+// readOnce is a connection that has done what it was made for.
+var readOnce = connectionState{"idle", "not_pushed", "Read once",
+	"%s was read once, and the connector on the customer’s computer then signed off by itself, as it is set to. Nothing is wrong. " +
+		"To push expenses, the customer must link it again with a connector that stays installed."}
+
+func stateOf(c store.Connection, now time.Time) connectionState {
 	if c.DeletedAt != nil {
 		return connectionState{"bad", "failed", "Deleted", "Codat no longer has this connection."}
 	}
 	s, known := connectionStates[c.Status]
-	if !known {
+	switch {
+	case !known:
 		s = connectionState{"doubt", "needs_checking", c.Status,
 			"Codat calls it " + c.Status + ". Nothing is written until it is Linked."}
+	case signedOff(c):
+		s = readOnce
+	case c.Stale(now):
+		s = stale
 	}
 	s.meaning = strings.ReplaceAll(s.meaning, "%s", platformOr(c.PlatformName))
 	return s
 }
 
+// onDesktop are Codat's keys of QuickBooks Desktop and Sage 50, whose connectors can be set to read once and then to remove themselves.
+var onDesktop = []string{"pqsw", "hbql"}
+
+// signedOff reports whether a connection is Deauthorized because its connector was to read only once. One that wrote, or that still read
+// a day after it was begun, was no such one.
+func signedOff(c store.Connection) bool {
+	return c.Status == "Deauthorized" && c.DeletedAt == nil && slices.Contains(onDesktop, c.PlatformKey) && c.WroteAt == nil &&
+		c.LastSyncAt != nil && c.LastSyncAt.Sub(c.CreatedAt) < 24*time.Hour
+}
+
 // connectionRow is a connection in a list; held is what waits for it, per currency.
 func connectionRow(i store.ConnectionItem, held []store.Sum, c clock) views.ConnectionRow {
-	state := stateOf(i.Connection)
+	state := stateOf(i.Connection, c.now)
 	row := views.ConnectionRow{
-		CodatID: i.CodatID, Platform: platformOr(i.PlatformName), CompanyID: i.CompanyID, Company: i.Company, Status: i.Status,
-		Tone: state.tone, Icon: state.icon, Word: state.word, Meaning: state.meaning, Proven: "never proven",
-		Since: "since " + c.at(i.ChangedAt), Errors: connectionErrors(i.Errors),
+		ID: i.ID, CodatID: i.CodatID, Platform: platformOr(i.PlatformName), CompanyID: i.CompanyID, Company: i.Company, Status: i.Status,
+		Tone: state.tone, Icon: state.icon, Word: state.word, Meaning: state.meaning,
+		Since: "since " + c.at(i.ChangedAt), Checked: checked(i.Connection, c), Gone: i.DeletedAt != nil,
 		Messages: deliveriesURL(store.DeliveryFilter{ConnectionID: i.ID}),
 	}
-	if i.ProvenAt != nil {
-		row.Proven = "last proven " + c.at(*i.ProvenAt)
+	row.Proven, row.ProvenAgo = proven(i.Connection, c)
+	if i.Status != store.Linked && !signedOff(i.Connection) {
+		row.Errors = connectionTroubles(i.Errors, row.Platform)
+	}
+	if i.CheckingSince != nil {
+		row.Checking = "Being checked since " + c.at(*i.CheckingSince)
 	}
 	if n := count(held); n > 0 {
 		row.OnHold = fmt.Sprintf("%s, %s, %s for it", expenses(n), money(held), wait(n))
 		row.OnHoldTo = listURL(store.ExpenseFilter{Status: store.OnHold, CompanyID: i.CompanyID})
 	}
-	if i.Status != store.Linked && i.DeletedAt == nil {
-		row.Mend = views.Link{Text: "Open the reconnect link", Href: webURL(i.LinkURL, i.Redirect)}
-	}
+	row.Mend = mend(i)
 	return row
+}
+
+// mend is the link at which the customer makes a connection work: its own one, or, where Codat has cut it, that of the company.
+func mend(i store.ConnectionItem) views.Link {
+	switch {
+	case i.DeletedAt != nil, i.Status == store.Linked:
+		return views.Link{}
+	case i.Status == "PendingAuth":
+		return views.Link{Text: "Open the link to finish", Href: webURL(i.LinkURL, i.Redirect)}
+	case i.Status == "Unlinked":
+		return views.Link{Text: "Open the reconnect link", Href: webURL(i.Redirect, i.LinkURL)}
+	}
+	return views.Link{Text: "Open the reconnect link", Href: webURL(i.LinkURL, i.Redirect)}
+}
+
+// proven says by what Codat last reached the ledger through a connection, and when.
+func proven(c store.Connection, at clock) (string, views.Ago) {
+	if c.ProvenAt == nil {
+		return "Never proven", views.Ago{}
+	}
+	by := "read from "
+	if c.WroteAt != nil && !c.WroteAt.Before(*c.ProvenAt) {
+		by = "wrote to "
+	}
+	return "Last proven: " + by + platformOr(c.PlatformName), ago(*c.ProvenAt, at)
+}
+
+func ago(t time.Time, at clock) views.Ago {
+	words := "just now"
+	if d := at.now.Sub(t); d >= time.Minute {
+		words = coarse(d) + " ago"
+	}
+	return views.Ago{Text: words, Time: t.UTC().Format(time.RFC3339), Full: at.full(t)}
+}
+
+// checked says how the last check of a connection ended, when nothing has gone through it since.
+func checked(c store.Connection, at clock) string {
+	if c.CheckedAt == nil || c.CheckingSince != nil || c.DeletedAt != nil || c.ProvenAt != nil && c.ProvenAt.After(*c.CheckedAt) {
+		return ""
+	}
+	when, platform := "Checked "+at.at(*c.CheckedAt)+": ", platformOr(c.PlatformName)
+	switch c.CheckResult {
+	case store.CheckDown:
+		if c.Status == store.Linked || signedOff(c) {
+			return "" // it is back since
+		}
+		if c.Status == "PendingAuth" {
+			return when + "the customer has not finished."
+		}
+		return when + "it does not work."
+	case store.CheckFailed:
+		return when + "Codat could not read from " + platform + "." + codatSaid(c.CheckSaid)
+	case store.CheckUnanswered:
+		if slices.Contains(onDesktop, c.PlatformKey) {
+			return when + "no answer within 10 min. The customer’s computer may be off."
+		}
+		return when + "no answer within 10 min. Codat may still be reading from " + platform + "; check again later."
+	}
+	return ""
+}
+
+func codatSaid(words string) string {
+	if words == "" {
+		return ""
+	}
+	return " Codat said: " + words
 }
 
 func count(sums []store.Sum) int {
@@ -71,25 +164,6 @@ func wait(n int) string {
 		return "waits"
 	}
 	return "wait"
-}
-
-// connectionErrors are the sentences of Codat's dataConnectionErrors that still hold.
-func connectionErrors(j json.RawMessage) []string {
-	var errs []struct{ StatusText, ErrorMessage, Status string }
-	if json.Unmarshal(j, &errs) != nil {
-		return nil
-	}
-	var out []string
-	for _, e := range errs {
-		text := e.ErrorMessage
-		if text == "" {
-			text = e.StatusText
-		}
-		if text != "" && e.Status != "Resolved" {
-			out = append(out, text)
-		}
-	}
-	return out
 }
 
 // webURL is the first of some addresses from outside that may be put into a link, "" when none may.

@@ -47,7 +47,7 @@ func (h *Handlers) deliveryList(w http.ResponseWriter, r *http.Request, who stor
 	if err != nil {
 		return err
 	}
-	companies, err := h.Store.Companies(ctx)
+	companies, err := h.companiesWith(ctx, q.Get("company"))
 	if err != nil {
 		return err
 	}
@@ -58,7 +58,7 @@ func (h *Handlers) deliveryList(w http.ResponseWriter, r *http.Request, who stor
 	}
 	page := views.DeliveriesPage{
 		Frame: s.Frame, Verdict: string(f.Verdict), Companies: companyOptions(companies, f.CompanyID), CompanyID: f.CompanyID, Type: f.Type,
-		Types: slices.Concat(codatTypes(), []string{testType}), Query: f.Text, From: dateOrNone(f.From), To: lastDay(f.To), ConnectionID: f.ConnectionID, ExpenseID: f.ExpenseID,
+		Types: slices.Concat(codatTypes(), []string{store.TestEvent}), Query: f.Text, From: dateOrNone(f.From), To: lastDay(f.To), ConnectionID: f.ConnectionID, ExpenseID: f.ExpenseID,
 	}
 	page.Verdicts = verdictTabs(f)
 	if page.Chips, err = h.deliveryChips(ctx, f, companies); err != nil {

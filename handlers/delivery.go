@@ -101,9 +101,12 @@ func (h *Handlers) changed(ctx context.Context, d store.Delivery) ([]string, err
 	}
 	var said []string
 	for _, a := range activities {
-		if a.SubjectKind == "expense" {
+		switch a.SubjectKind {
+		case "expense":
 			said = append(said, sentence(activityText(a, nil)))
-		} else {
+		case "company":
+			said = append(said, "Nothing is sent for "+a.Subject+" any more: Codat has deleted it.")
+		default:
 			said = append(said, sentence("the "+a.Verb)) // connection is Linked
 		}
 	}
@@ -122,14 +125,6 @@ func (h *Handlers) changed(ctx context.Context, d store.Delivery) ([]string, err
 			return []string{"Sending was paused until Codat’s quota of requests is full again."}, nil
 		}
 		return []string{"Sending goes on: Codat’s quota of requests is full again."}, nil
-	case codat.KindCompanyDeleted:
-		c, err := h.Store.Company(ctx, *d.CompanyID)
-		if err != nil {
-			return nil, err
-		}
-		if c.DeletedAt != nil && c.DeletedAt.Equal(*d.AppliedAt) {
-			return []string{"Nothing is sent for " + c.Name + " any more: Codat has deleted it."}, nil
-		}
 	}
 	return []string{"Codat was asked how things stand now."}, nil
 }

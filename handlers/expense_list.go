@@ -16,7 +16,7 @@ import (
 // expenseList is the list of expenses. Its whole state is in the address; what cannot be understood there does not choose.
 func (h *Handlers) expenseList(w http.ResponseWriter, r *http.Request, who store.User) error {
 	ctx, q := r.Context(), r.URL.Query()
-	companies, err := h.Store.Companies(ctx)
+	companies, err := h.companiesWith(ctx, q.Get("company"))
 	if err != nil {
 		return err
 	}

@@ -53,7 +53,11 @@ func (h *Handlers) expensePage(w http.ResponseWriter, r *http.Request, who store
 		Action: rowAction(i), Story: story(activities, pushes, deliveries, s.May, c), Facts: expenseFacts(e, i, activities, c),
 		Note: e.Note, Ledger: platformOr(i.Platform), Withdraw: i.Unsent, Edit: locked(e) == "", Delete: e.PushID == nil,
 	}
-	for _, want := range push.Creates(page.Ledger, i.PlatformKey, i.Wants) {
+	if page.Action == "Fix" { // here
+		page.Action = ""
+	}
+	page.Preflight = preflight(i, s.May)
+	for _, want := range push.Creates(page.Ledger, i.PlatformKey, i.Facts) {
 		page.Creates = append(page.Creates, views.Want{Kind: stepKinds[want.Kind], Text: want.Text})
 	}
 	page.Live, page.Show = expensesTopic, show(id)

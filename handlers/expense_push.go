@@ -53,24 +53,37 @@ func (h *Handlers) press(w http.ResponseWriter, r *http.Request, who store.User,
 	if len(ids) == 0 {
 		return h.done(w, r, back(r, from), "Nothing was ticked, so nothing was sent.")
 	}
-	pressed, err := push.Press(r.Context(), h.Store, who, button, ids)
+	do := push.Press
+	if r.FormValue("anyway") == "1" {
+		do = push.PressAnyway
+	}
+	pressed, err := do(r.Context(), h.Store, who, button, ids)
 	if err != nil {
 		return err
 	}
 	return h.pressed(w, r, back(r, from), "", pressed)
 }
 
-// pressed tells what became of a pressed button. Who retries one of several that failed for the same reason is offered the others.
+// pressed tells what became of a pressed button. Who retries one of several that failed for the same reason is offered the others,
+// and who pushed some that would fail is offered to push them anyway.
 func (h *Handlers) pressed(w http.ResponseWriter, r *http.Request, to, before string, p push.Pressed) error {
 	ctx := r.Context()
 	if len(p.Started) > 0 {
 		h.WakePush()
+		if err := h.Store.CheckBeforePush(ctx, p.Started); err != nil {
+			return err
+		}
 	}
 	said, err := h.pressedSentence(ctx, p)
 	if err != nil {
 		return err
 	}
-	f := flash{Said: strings.TrimSpace(before + " " + said)}
+	f := flash{Said: strings.TrimSpace(before + " " + said), Button: p.Button}
+	for _, refused := range p.Refused {
+		if refused.Problem != nil {
+			f.LeftOut = append(f.LeftOut, refused.ID)
+		}
+	}
 	if len(p.Started) == 1 {
 		others, err := h.Store.Siblings(ctx, p.Started[0])
 		if err != nil {
@@ -109,14 +122,7 @@ func (h *Handlers) pressedSentence(ctx context.Context, p push.Pressed) (string,
 	} else if len(p.Started) > 1 {
 		said = append(said, startedMany(len(p.Started)-len(p.Held), len(p.Held)))
 	}
-	for i, refused := range p.Refused {
-		if i == fewRefusals {
-			said = append(said, fmt.Sprintf("%s more could not be sent either.", number(len(p.Refused)-i)))
-			break
-		}
-		said = append(said, refused.Sentence)
-	}
-	return strings.Join(said, " "), nil
+	return strings.Join(append(said, refusedSentences(p.Refused)...), " "), nil
 }
 
 func startedOne(reference string, held bool) string {

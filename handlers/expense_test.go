@@ -149,7 +149,7 @@ func TestPressPush(t *testing.T) {
 	}
 	page := v.page("/expenses")
 	mustContain(t, page, "12 expenses are on their way; 3 wait for their connection. This expense is not here any more.",
-		"Adatum’s Xero connection has been down since", "3 expenses, GBP 30.00, wait for it.", "Send the reconnect link")
+		"Adatum’s Xero connection has been down since", "3 expenses, GBP 30.00, wait for it.", "Open the reconnect link")
 	_, statuses := rows(page)
 	if n := counted(statuses, "in_progress"); n != 13 {
 		t.Errorf("%d in progress, want 13", n)
@@ -252,7 +252,7 @@ func TestAPushWaitsForANewAccount(t *testing.T) {
 	v := s.person(store.Finance)
 	c := s.company("Northwind", "GBP", store.Linked)
 	got := v.post("/expenses", "company", strconv.FormatInt(c.ID, 10), "reference", "R-1", "date", "2026-01-31", "currency", "GBP",
-		"line_category", "Travel", "line_net", "10")
+		"supplier", "Supplier 0", "line_category", "Travel", "line_net", "10")
 	mustContain(t, v.page("/expenses"), "will create account Travel in Xero")
 	v.post(got.location + "/push")
 	mustContain(t, v.page("/expenses"), "waiting for account Travel")

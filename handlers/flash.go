@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 
+	"tallylight/internal/push"
 	"tallylight/views"
 )
 
@@ -14,6 +15,10 @@ type flash struct {
 	Said     string `json:"said"`
 	Bad      bool   `json:"bad,omitempty"`       // it did not work
 	OthersOf int64  `json:"others_of,omitempty"` // the expense whose siblings it offers to retry, 0 for none
+
+	// Expenses that were left out because they would fail, and the button that left them out: it offers to send them anyway.
+	LeftOut []int64     `json:"left_out,omitempty"`
+	Button  push.Button `json:"button,omitempty"`
 }
 
 // done ends an action: the next page tells the sentence once.
@@ -45,7 +50,7 @@ func (h *Handlers) flashes(w http.ResponseWriter, r *http.Request) ([]views.Flas
 		if json.Unmarshal([]byte(text), &f) != nil {
 			f.Said = text
 		}
-		shown := views.Flash{Sentence: f.Said, Bad: f.Bad}
+		shown := views.Flash{Sentence: f.Said, Bad: f.Bad, Anyway: anyway(f.Button, f.LeftOut)}
 		if f.OthersOf != 0 {
 			if shown.Others, err = h.others(r.Context(), f.OthersOf); err != nil {
 				return nil, err

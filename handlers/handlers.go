@@ -13,6 +13,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"tallylight/internal/codat"
+	"tallylight/internal/ledger"
 	"tallylight/store"
 	"tallylight/views"
 	"tallylight/web"
@@ -25,6 +26,7 @@ type Config struct {
 	Sessions *web.Sessions
 	Hub      *web.Hub
 	Verifier *codat.Verifier
+	Ledger   *ledger.Reader // makes, unlinks and deletes at Codat
 	Metrics  *web.Metrics
 	Log      *slog.Logger
 
@@ -45,6 +47,7 @@ type Handlers struct {
 	newestDelivery int64 // that was announced; Run's
 
 	refusals     refusals
+	unusual      chan struct{}          // held while a body larger than usual is read
 	refusedTotal *prometheus.CounterVec // by reason
 	refusedLog   rate.Sometimes
 }
@@ -52,7 +55,7 @@ type Handlers struct {
 // New returns the handlers. Routes serves them; Run and Announce keep open pages live.
 func New(c Config) *Handlers {
 	h := &Handlers{
-		Config: c, news: newNews(), refusals: newRefusals(),
+		Config: c, news: newNews(), refusals: newRefusals(), unusual: make(chan struct{}, unusualMost),
 		refusedTotal: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "tallylight_webhooks_refused_total", Help: "Webhooks that did not prove to be Codat's, by reason.",
 		}, []string{"reason"}),

@@ -127,6 +127,9 @@ func (h *Handlers) Run(ctx context.Context) error {
 	var beside sync.WaitGroup
 	beside.Go(func() { h.keepUses(ctx) })
 	defer beside.Wait()
+	if newest, err := h.Store.Deliveries(ctx, store.DeliveryFilter{}, 1); err == nil && len(newest) == 1 {
+		h.newestDelivery = newest[0].ID
+	}
 	var counts, pages <-chan time.Time // when they are due
 	stale := false
 	for {

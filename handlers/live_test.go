@@ -117,7 +117,7 @@ func TestATurnedConnectionReachesOpenPages(t *testing.T) {
 	row := await(t, all, "the connection", func(e event) bool { return e.name == "connection" })
 	mustContain(t, row.data, `id="connection-connection-Northwind"`, `data-status="Deauthorized"`, "Access lost")
 	await(t, expenses, "a resync", func(e event) bool { return e.name == "resync" })
-	mustContain(t, v.page("/connections"), `data-status="Deauthorized"`, "never proven", "Open the reconnect link")
+	mustContain(t, v.page("/connections"), `data-status="Deauthorized"`, "Never proven", "Open the reconnect link")
 }
 
 func TestManyChangesAreOneResync(t *testing.T) {

@@ -188,12 +188,17 @@ func (h *Handlers) downNotices(ctx context.Context, connections []store.Connecti
 
 func downNotice(i store.ConnectionItem, held []store.Sum, c clock) views.Notice {
 	n := count(held)
-	what, link := "has been down since", views.Link{Text: "Send the reconnect link", Href: companyURL(i.CompanyID)}
+	what, link := "has been down since", mend(i)
 	switch {
 	case i.DeletedAt != nil:
-		what, link.Text = "has been gone since", "Open the company"
+		what = "has been gone since"
 	case i.Status == "PendingAuth":
 		what = "has waited for the customer since"
+	case signedOff(i.Connection):
+		what = "signed off by itself, after its one reading,"
+	}
+	if link.Href == "" {
+		link = views.Link{Text: "Open the company", Href: companyURL(i.CompanyID)}
 	}
 	return views.Notice{Icon: "on_hold", Link: link, Sentence: fmt.Sprintf("%s %s connection %s %s. %s, %s, %s for it.",
 		whose(i.Company), platformOr(i.PlatformName), what, c.at(i.ChangedAt), expenses(n), money(held), wait(n))}

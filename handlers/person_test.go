@@ -34,6 +34,8 @@ func TestEveryRouteAsksWho(t *testing.T) {
 		{"POST", companyURL(c.ID) + "/refresh", 403, 303, 303},
 		{"POST", companyURL(c.ID) + "/bank", 403, 403, 303},
 		{"GET", "/connections", 200, 200, 200},
+		{"GET", connectionURL(1), 200, 200, 200},
+		{"POST", connectionURL(1) + "/check", 403, 303, 303},
 		{"GET", "/deliveries", 403, 403, 200},
 		{"GET", "/deliveries/1", 403, 403, 404},
 		{"POST", "/deliveries/1/apply", 403, 403, 404},

@@ -37,8 +37,8 @@ func expenseBadge(i store.ExpenseItem, c clock) views.Badge {
 func rowAction(i store.ExpenseItem) string {
 	switch i.Status {
 	case store.NotPushed:
-		if _, can := push.Forecast(platformOr(i.Platform), i.PlatformKey, i.Wants); !can {
-			return ""
+		if _, can := push.Forecast(platformOr(i.Platform), i.PlatformKey, i.Facts); !can {
+			return "Fix"
 		}
 		return "Push"
 	case store.Failed:
@@ -53,17 +53,16 @@ func rowAction(i store.ExpenseItem) string {
 func andNow(i store.ExpenseItem, c clock) string {
 	switch i.Status {
 	case store.NotPushed:
-		switch i.ConnectionStatus {
-		case "":
+		words, can := push.Forecast(platformOr(i.Platform), i.PlatformKey, i.Facts)
+		switch {
+		case i.ConnectionStatus == "":
 			return "no accounting connection"
-		case store.Linked:
-			words, _ := push.Forecast(platformOr(i.Platform), i.PlatformKey, i.Wants)
-			if i.PushedAt != nil {
-				return "withdrawn · " + or(words, "ready again")
-			}
-			return or(words, "ready")
+		case i.ConnectionStatus != store.Linked && can:
+			return connectionTrouble(i, c)
+		case i.PushedAt != nil:
+			return "withdrawn · " + or(words, "ready again")
 		}
-		return connectionTrouble(i, c)
+		return or(words, "ready")
 	case store.InProgress:
 		return underWay(i, c)
 	case store.Complete:

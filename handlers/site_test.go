@@ -21,6 +21,7 @@ import (
 	"github.com/govalues/decimal"
 
 	"tallylight/internal/codat"
+	"tallylight/internal/ledger"
 	"tallylight/store"
 	"tallylight/store/storetest"
 	"tallylight/web"
@@ -31,6 +32,7 @@ func TestMain(m *testing.M) { os.Exit(storetest.Main(m)) }
 const (
 	hookCredential = "codat:a long webhook password"
 	password       = "correct horse battery"
+	codatKey       = "an API key of the tests"
 )
 
 // passwordHash is made once: it is meant to be slow.
@@ -44,7 +46,7 @@ var passwordHash = sync.OnceValue(func() string {
 
 // site is the whole of handlers on a database of its own, over HTTP.
 type site struct {
-	t        *testing.T
+	t        testing.TB
 	store    *store.Store
 	dsn      string
 	handlers *Handlers
@@ -52,7 +54,9 @@ type site struct {
 	log      *lockedBuffer
 	woken    atomic.Int64 // inbox
 	pushWoke atomic.Int64
-	asked    chan string // companies to be read
+	asked    chan string                  // companies to be read
+	codat    atomic.Pointer[http.Handler] // answers in Codat's place; nobody unless a test says who
+	codatURL string
 }
 
 type lockedBuffer struct {
@@ -72,7 +76,7 @@ func (l *lockedBuffer) String() string {
 	return l.b.String()
 }
 
-func newSite(t *testing.T) *site {
+func newSite(t testing.TB) *site {
 	t.Helper()
 	s := &site{t: t, log: &lockedBuffer{}, asked: make(chan string, 100)}
 	s.dsn = storetest.DSN(t)
@@ -89,12 +93,23 @@ func newSite(t *testing.T) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
+	codatServer := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if h := s.codat.Load(); h != nil {
+			(*h).ServeHTTP(w, r)
+			return
+		}
+		http.NotFound(w, r)
+	}))
+	t.Cleanup(codatServer.Close)
+	s.codatURL = codatServer.URL
+	log := slog.New(slog.NewTextHandler(s.log, nil))
+	reader := &ledger.Reader{Store: s.store, Codat: codat.New(codat.Config{BaseURL: codatServer.URL, APIKey: codatKey}), Log: log}
 	hub := web.NewHub()
 	server := httptest.NewUnstartedServer(nil)
 	s.url = "http://" + server.Listener.Addr().String()
 	s.handlers = New(Config{
-		Store: s.store, Intake: store.NewIntake(s.store), Sessions: sessions, Hub: hub, Verifier: verifier, Metrics: web.NewMetrics(hub),
-		Log: slog.New(slog.NewTextHandler(s.log, nil)), PublicURL: s.url, Location: time.UTC,
+		Store: s.store, Intake: store.NewIntake(s.store), Sessions: sessions, Hub: hub, Verifier: verifier, Ledger: reader, Metrics: web.NewMetrics(hub),
+		Log: log, PublicURL: s.url, Location: time.UTC,
 		Wake: func() { s.woken.Add(1) }, WakePush: func() { s.pushWoke.Add(1) }, ReadCompany: func(id string) { s.asked <- id },
 	})
 	if server.Config.Handler, err = s.handlers.Routes(); err != nil {
@@ -314,7 +329,7 @@ func rows(page string) (ids, statuses []string) {
 	return ids, statuses
 }
 
-func mustContain(t *testing.T, page string, texts ...string) {
+func mustContain(t testing.TB, page string, texts ...string) {
 	t.Helper()
 	for _, text := range texts {
 		if !strings.Contains(page, text) {
@@ -323,7 +338,7 @@ func mustContain(t *testing.T, page string, texts ...string) {
 	}
 }
 
-func mustNotContain(t *testing.T, page string, texts ...string) {
+func mustNotContain(t testing.TB, page string, texts ...string) {
 	t.Helper()
 	for _, text := range texts {
 		if strings.Contains(page, text) {

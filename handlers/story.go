@@ -71,6 +71,10 @@ func activityText(a store.Activity, pushes []store.Push) string {
 		return a.Actor + " pressed Push"
 	case "retried":
 		return a.Actor + " pressed Retry"
+	case "pushed anyway":
+		return a.Actor + " pressed Push anyway: it was said what would fail"
+	case "retried anyway":
+		return a.Actor + " pressed Retry anyway: it was said what would fail"
 	case "withdrew":
 		return a.Actor + " withdrew the push: nothing of it was on its way"
 	case "changed":

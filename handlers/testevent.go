@@ -20,7 +20,6 @@ import (
 )
 
 const (
-	testType = "tallylight.test" // a type that nobody else sends, and that changes nothing
 	testTime = 5 * time.Second
 )
 
@@ -45,7 +44,7 @@ func (h *Handlers) testEvent(ctx context.Context) (deliveryID int64, trouble str
 	defer cancel()
 	id, address := uuid.NewString(), h.PublicURL+webhookPath
 	body, err := json.Marshal(map[string]any{
-		"id": id, "eventType": testType, "generatedDate": time.Now().UTC().Format(time.RFC3339), "payload": map[string]any{},
+		"id": id, "eventType": store.TestEvent, "generatedDate": time.Now().UTC().Format(time.RFC3339), "payload": map[string]any{},
 	})
 	if err != nil {
 		return 0, "", fmt.Errorf("write the test event: %w", err)

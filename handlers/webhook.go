@@ -18,6 +18,8 @@ import (
 const (
 	webhookLimit = 1 << 20
 	usualSize    = 4 << 10
+	unusualSize  = 64 << 10
+	unusualMost  = 16              // bodies larger than that, or of unknown size, that are read at once before their senders have proven anything
 	webhookTime  = 4 * time.Second // Codat gives up after 15
 	longestID    = 200
 )
@@ -25,7 +27,7 @@ const (
 // webhook takes a message of Codat's: proven on its raw bytes, stored, and only then acknowledged. Whatever goes wrong here is
 // a 503, which Codat repeats; it never repeats after a 500 (its documentation of legacy rules). The inbox applies it.
 func (h *Handlers) webhook(w http.ResponseWriter, r *http.Request) error {
-	ctx, cancel := context.WithTimeout(r.Context(), webhookTime)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), webhookTime) // whoever has ended only its own side is answered
 	defer cancel()
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(webhookTime)) // best effort: the server has its own
 	body, err := h.proven(w, r)
@@ -60,12 +62,24 @@ func (h *Handlers) proven(w http.ResponseWriter, r *http.Request) ([]byte, error
 			return nil, &codat.Refused{Reason: "too many refused"}
 		}
 		defer leave()
+		if r.ContentLength < 0 || r.ContentLength > unusualSize {
+			select {
+			case h.unusual <- struct{}{}:
+				defer func() { <-h.unusual }()
+			default:
+				return nil, &codat.Refused{Reason: "too many large ones"}
+			}
+		}
 	}
 	var body bytes.Buffer
 	body.Grow(int(min(max(0, r.ContentLength), usualSize)) + bytes.MinRead)
 	_, err = body.ReadFrom(http.MaxBytesReader(w, r.Body, webhookLimit))
 	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
+		h.refusals.note(web.ClientAddress(r), time.Now())
 		return nil, err
+	}
+	if err != nil && !static {
+		return nil, &codat.Refused{Reason: "unfinished body"}
 	}
 	if err != nil {
 		return nil, web.Unavailable(fmt.Errorf("read webhook: %w", err))
@@ -83,7 +97,7 @@ func (h *Handlers) refuse(w http.ResponseWriter, r *http.Request, why *codat.Ref
 	return web.Unauthorized("This is not allowed.")
 }
 
-// delivery is a message as it is stored: one that is authentic but cannot be read is kept, too.
+// delivery is a message as it is stored: one that is authentic but cannot be read is kept, too, for the inbox to judge.
 func delivery(header http.Header, body []byte) (store.Delivery, error) {
 	headers, err := json.Marshal(keptHeaders(header))
 	if err != nil {
@@ -92,8 +106,7 @@ func delivery(header http.Header, body []byte) (store.Delivery, error) {
 	d := store.Delivery{WebhookID: webhookID(header), Headers: headers, Body: body, Verdict: store.VerdictNew}
 	e, err := codat.ParseEvent(body)
 	if err != nil {
-		d.Verdict, d.Error = store.VerdictUnreadable, "The message is not JSON that can be read."
-		return d, nil
+		return d, nil // which the inbox will find out as well
 	}
 	if key := plain(e.DedupeKey); key != "" {
 		d.DedupeKey = &key

@@ -101,6 +101,7 @@ func TestUnreadableWebhooksAreKept(t *testing.T) {
 			t.Errorf("%q: %d, want 204", body, got.status)
 		}
 	}
+	s.apply()
 	if ds := s.deliveries(store.VerdictUnreadable); len(ds) != len(bodies) {
 		t.Errorf("%d of %d are kept as unreadable", len(ds), len(bodies))
 	}

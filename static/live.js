@@ -309,6 +309,37 @@
     });
   }
 
+  // What is told as "3 h ago" stays true on a page that stays open.
+  setInterval(() => {
+    for (const time of document.querySelectorAll("time[data-ago]")) {
+      const min = Math.floor((Date.now() - Date.parse(time.dateTime)) / 60000);
+      const words = min < 1 ? "just now" : min < 60 ? `${min} min ago` : min < 48 * 60 ? `${Math.floor(min / 60)} h ago` : `${Math.floor(min / 1440)} days ago`;
+      if (time.textContent !== words) time.textContent = words;
+    }
+  }, 20000);
+
+  // A search form with data-seek finds while one types: the part of the page with that id is what the same address has there.
+  for (const form of document.querySelectorAll("form[data-seek]")) {
+    let timer = 0, asked = 0;
+    form.addEventListener("input", () => {
+      clearTimeout(timer);
+      timer = setTimeout(async () => {
+        const mine = ++asked;
+        const url = `${form.action}?${new URLSearchParams(new FormData(form))}`;
+        try {
+          const reply = await fetch(url, { credentials: "same-origin", headers: { "X-Catch-Up": "1" }, signal: AbortSignal.timeout(15000) });
+          if (!reply.ok || reply.redirected) return;
+          const now = new DOMParser().parseFromString(await reply.text(), "text/html").getElementById(form.dataset.seek);
+          if (mine !== asked || !now) return;
+          $(form.dataset.seek).replaceWith(document.adoptNode(now));
+          history.replaceState(null, "", url);
+        } catch {
+          // the button is still there
+        }
+      }, 150);
+    });
+  }
+
   for (const menu of document.querySelectorAll("details.menu")) {
     document.addEventListener("click", (e) => { if (!menu.contains(e.target)) menu.open = false; });
     menu.addEventListener("keydown", (e) => {

@@ -21,6 +21,7 @@ const (
 	LedgerChanged     ChangeKind = "ledger" // a company's chart or suppliers; ID is the company's
 	PauseChanged      ChangeKind = "pause"  // sending was paused or resumed; ID is the company's, 0 for all
 	NoticeChanged     ChangeKind = "notice" // a notice or a foreign operation appeared, or was dealt with; ID is 0
+	CheckChanged      ChangeKind = "check"  // a check of a connection became due; ID is 0
 	WorkChanged       ChangeKind = "work"   // a step became due; ID is 0
 	InboxChanged      ChangeKind = "inbox"  // a delivery waits to be applied; ID is 0
 )
@@ -93,7 +94,7 @@ func parsePayload(payload string) []Change {
 // Listen calls heard with the changes that any process commits, in order, until ctx ends. A call with nil means that
 // changes may have been missed (the connection was lost and is back, or has just been made): read everything again.
 func (s *Store) Listen(ctx context.Context, heard func([]Change)) error {
-	l := pq.NewListener(s.dsn, 50*time.Millisecond, 5*time.Second, nil)
+	l := pq.NewDialListener(dialer{}, s.dsn, 50*time.Millisecond, 5*time.Second, nil)
 	stop := context.AfterFunc(ctx, func() { l.Close() })
 	defer func() {
 		if stop() {

@@ -12,8 +12,10 @@ type Company struct {
 	ID           int64
 	CodatID      string `db:"codat_id"`
 	Name         string
-	BaseCurrency *string    `db:"base_currency"`
-	RedirectURL  string     `db:"redirect_url"` // where the customer links and mends their connections
+	BaseCurrency *string `db:"base_currency"`
+	RedirectURL  string  `db:"redirect_url"` // where the customer links and mends their connections
+	Description  string
+	Tags         Tags
 	Example      bool       // made by seed: never sent
 	ReadAt       *time.Time `db:"read_at"`
 	ReadError    string     `db:"read_error"`
@@ -21,7 +23,7 @@ type Company struct {
 	DeletedAt    *time.Time `db:"deleted_at"`
 }
 
-const companyColumns = `id, codat_id, name, base_currency, redirect_url, example, read_at, read_error, created_at, deleted_at`
+const companyColumns = `id, codat_id, name, base_currency, redirect_url, description, tags, example, read_at, read_error, created_at, deleted_at`
 
 // Companies returns every company that Codat has not deleted, by name.
 func (s *Store) Companies(ctx context.Context) ([]Company, error) {
@@ -62,17 +64,23 @@ func (tx *Tx) CompanyByCodatID(ctx context.Context, codatID string) (Company, er
 
 // SaveCompany adds or updates a company by Codat's id, and returns it. An empty name or redirect leaves what is known.
 func (tx *Tx) SaveCompany(ctx context.Context, codatID, name, redirectURL string) (Company, error) {
-	var c Company
-	err := tx.GetContext(ctx, &c, `
+	var saved struct {
+		Company
+		Fresh bool
+	}
+	err := tx.GetContext(ctx, &saved, `
 		INSERT INTO companies (codat_id, name, redirect_url) VALUES ($1, $2, $3)
 		ON CONFLICT (codat_id) DO UPDATE SET
 			name = coalesce(nullif(excluded.name, ''), companies.name),
 			redirect_url = coalesce(nullif(excluded.redirect_url, ''), companies.redirect_url)
-		RETURNING `+companyColumns, codatID, name, redirectURL)
+		RETURNING `+companyColumns+`, xmax = 0 AS fresh`, codatID, name, redirectURL)
 	if err != nil {
-		return c, fmt.Errorf("save company %q: %w", codatID, err)
+		return saved.Company, fmt.Errorf("save company %q: %w", codatID, err)
 	}
-	return c, nil
+	if saved.Fresh {
+		tx.changed(LedgerChanged, saved.ID)
+	}
+	return saved.Company, tx.companyKnown(ctx, codatID)
 }
 
 // CompanyListed notes that Codat had a company when asked at that time: one that was taken for deleted before is back.
@@ -86,29 +94,36 @@ func (tx *Tx) CompanyListed(ctx context.Context, id int64, asked time.Time) erro
 // CompanyDeleted notes that Codat no longer has a company. Everything of ours stays; nothing is sent any more, and nobody can
 // say any more what became of what was sent: f is the cause of that.
 func (tx *Tx) CompanyDeleted(ctx context.Context, codatID string, f Failure) error {
-	var id int64
-	err := tx.GetContext(ctx, &id, `UPDATE companies SET deleted_at = clock() WHERE codat_id = $1 AND deleted_at IS NULL RETURNING id`, codatID)
+	var c Company
+	err := tx.GetContext(ctx, &c, `UPDATE companies SET deleted_at = clock() WHERE codat_id = $1 AND deleted_at IS NULL RETURNING `+companyColumns, codatID)
 	if errors.Is(err, ErrNotFound) {
 		return nil
 	}
 	if err != nil {
 		return fmt.Errorf("delete company %q: %w", codatID, err)
 	}
+	tx.changed(LedgerChanged, c.ID)
+	if err := tx.Record(ctx, Activity{CompanyID: &c.ID, Actor: "Codat", Verb: "company was deleted", SubjectKind: "company", SubjectID: &c.ID, Subject: c.Name}); err != nil {
+		return err
+	}
 	var connections []int64
 	err = tx.SelectContext(ctx, &connections, `UPDATE connections SET deleted_at = clock(), changed_at = clock()
-		WHERE company_id = $1 AND deleted_at IS NULL RETURNING id`, id)
+		WHERE company_id = $1 AND deleted_at IS NULL RETURNING id`, c.ID)
 	if err != nil {
 		return fmt.Errorf("delete connections of company %q: %w", codatID, err)
 	}
 	tx.changed(ConnectionChanged, connections...)
-	for _, c := range connections {
-		if err := tx.holdOrRelease(ctx, c); err != nil {
+	if err := tx.deletedWithCompany(ctx, connections); err != nil {
+		return err
+	}
+	for _, connection := range connections {
+		if err := tx.holdOrRelease(ctx, connection); err != nil {
 			return err
 		}
 	}
 	var sent []int64
 	err = tx.SelectContext(ctx, &sent, `SELECT id FROM push_steps WHERE company_id = $1 AND kind = 'directCost'
-		AND state IN ('ready', 'sending', 'looking', 'pending') AND first_sent_at IS NOT NULL ORDER BY id FOR UPDATE`, id)
+		AND state IN ('ready', 'sending', 'looking', 'pending') AND first_sent_at IS NOT NULL ORDER BY id FOR UPDATE`, c.ID)
 	if err != nil {
 		return fmt.Errorf("find what was sent for company %q: %w", codatID, err)
 	}

@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"time"
-
-	"github.com/lib/pq"
 )
 
 // Linked is the one status in which a connection can be written through. Others are PendingAuth, Unlinked, Deauthorized,
@@ -30,10 +28,32 @@ type Connection struct {
 	Errors       json.RawMessage // Codat's dataConnectionErrors
 	CreatedAt    time.Time       `db:"created_at"`
 	DeletedAt    *time.Time      `db:"deleted_at"`
+
+	WroteAt       *time.Time  `db:"wrote_at"`       // what proved it was a write, when that is ProvenAt; else a reading
+	CheckingSince *time.Time  `db:"checking_since"` // a check is under way
+	CheckReason   CheckReason `db:"check_reason"`
+	CheckedAt     *time.Time  `db:"checked_at"` // the last check ended so
+	CheckResult   CheckResult `db:"check_result"`
+	CheckSaid     string      `db:"check_said"` // in Codat's words
 }
 
+// quietFor is how long nothing may have gone through a connection before it is no longer known to work.
+const quietFor = 24 * time.Hour
+
+// Stale reports whether a connection is Linked as far as anybody noticed, but nothing has gone through it for a day.
+func (c Connection) Stale(now time.Time) bool {
+	proven := c.ChangedAt
+	if c.ProvenAt != nil && c.ProvenAt.After(proven) {
+		proven = *c.ProvenAt
+	}
+	return c.Status == Linked && c.DeletedAt == nil && now.Sub(proven) > quietFor
+}
+
+// stale is Connection.Stale in SQL; cn is the connection's alias.
+const stale = `(cn.status = 'Linked' AND cn.deleted_at IS NULL AND greatest(cn.proven_at, cn.changed_at) < clock() - interval '24 h')`
+
 const connectionColumns = `id, company_id, codat_id, platform_name, platform_key, source_type, status, status_at, changed_at,
-	link_url, last_sync_at, proven_at, errors, created_at, deleted_at`
+	link_url, last_sync_at, proven_at, errors, created_at, deleted_at, wrote_at, checking_since, check_reason, checked_at, check_result, check_said`
 
 // accountingOf picks the connection that a company's expenses go through: a Linked one first, then one that is known to be
 // an accounting one before one of which that is not told yet, the newest first. It is the lateral subquery of every query
@@ -81,9 +101,8 @@ func (s *Store) ConnectionItems(ctx context.Context, ids []int64) ([]ConnectionI
 // AccountingConnection returns the connection a company's expenses go through, or ErrNotFound.
 func (s *Store) AccountingConnection(ctx context.Context, companyID int64) (Connection, error) {
 	var c Connection
-	err := s.db.GetContext(ctx, &c, `SELECT cn.id, cn.company_id, cn.codat_id, cn.platform_name, cn.platform_key, cn.source_type,
-		cn.status, cn.status_at, cn.changed_at, cn.link_url, cn.last_sync_at, cn.proven_at, cn.errors, cn.created_at, cn.deleted_at
-		FROM companies co JOIN `+accountingOf+` cn ON true WHERE co.id = $1`, companyID)
+	err := s.db.GetContext(ctx, &c, `SELECT `+connectionColumns+` FROM connections
+		WHERE id = (SELECT cn.id FROM companies co JOIN `+accountingOf+` cn ON true WHERE co.id = $1)`, companyID)
 	if err != nil {
 		return c, fmt.Errorf("read accounting connection of company %d: %w", companyID, err)
 	}
@@ -95,16 +114,22 @@ type ConnectionNews struct {
 	CodatID, PlatformName, PlatformKey, SourceType, Status, LinkURL string
 
 	At         time.Time // when Codat says it was so; when Read, the moment before we asked
+	Untimed    bool      // Codat does not say when: At is when we heard
 	Read       bool      // we read it from Codat, and asked at that time of our clock: it holds against whatever Codat told before that
 	LastSyncAt *time.Time
 	CreatedAt  *time.Time
 	Errors     json.RawMessage // nil leaves what is known
 	Deleted    bool
 	Actor      string // who told us, for the record
+
+	// For the history. Without a Source it is a reading when Read, else a webhook.
+	Source     NewsSource
+	Event      string // the webhook's type
+	DeliveryID *int64
 }
 
-// SaveConnection applies news of a company's connection. News older than what is known changes nothing and returns false.
-// A status that changes holds or releases the pushes that go through the connection.
+// SaveConnection applies news of a company's connection. News older than what is known changes nothing and returns false; the
+// history has it all the same. A status that changes holds or releases the pushes that go through the connection.
 func (tx *Tx) SaveConnection(ctx context.Context, companyID int64, n ConnectionNews) (id int64, applied bool, err error) {
 	var errs *string
 	if n.Errors != nil {
@@ -113,12 +138,14 @@ func (tx *Tx) SaveConnection(ctx context.Context, companyID int64, n ConnectionN
 	}
 	var was struct {
 		ID        int64
+		CompanyID int64 `db:"company_id"`
 		Status    string
+		ProvenAt  *time.Time `db:"proven_at"`
 		DeletedAt *time.Time `db:"deleted_at"`
 		Older     bool
 	}
 	rows, err := tx.QueryxContext(ctx, `
-		SELECT id, status, deleted_at, CASE WHEN $3 THEN $2 < told_at AND status <> $4 ELSE $2 < status_at END AS older
+		SELECT id, company_id, status, proven_at, deleted_at, CASE WHEN $3 THEN $2 < told_at AND status <> $4 ELSE $2 < status_at END AS older
 		FROM connections WHERE codat_id = $1 FOR UPDATE`, n.CodatID, n.At, n.Read, n.Status)
 	if err != nil {
 		return 0, false, fmt.Errorf("read connection %q: %w", n.CodatID, err)
@@ -131,15 +158,19 @@ func (tx *Tx) SaveConnection(ctx context.Context, companyID int64, n ConnectionN
 	if err := firstError(err, rows.Err()); err != nil {
 		return 0, false, fmt.Errorf("read connection %q: %w", n.CodatID, err)
 	}
-	if known && (was.Older || was.DeletedAt != nil && !n.Deleted && !n.Read) {
-		return was.ID, false, nil // older, or about a connection that Codat has deleted
+	if known && (was.Older || was.DeletedAt != nil && !n.Deleted && !n.Read) { // older, or about a connection that Codat has deleted
+		if n.Read {
+			return was.ID, false, nil
+		}
+		return was.ID, false, tx.heardLate(ctx, was.CompanyID, was.ID, was.Status, n)
 	}
 	var c Connection
 	err = tx.GetContext(ctx, &c, `
 		INSERT INTO connections (company_id, codat_id, platform_name, platform_key, source_type, status, status_at, link_url,
-			last_sync_at, errors, created_at, deleted_at)
+			last_sync_at, errors, created_at, deleted_at, proven_at)
 		VALUES ($1, $2, $3, $4, $5, coalesce(nullif($6, ''), 'PendingAuth'), $7, $8,
-			$9, coalesce($10::jsonb, '[]'), coalesce($11, clock()), CASE WHEN $12 THEN clock() END)
+			$9, coalesce($10::jsonb, '[]'), coalesce($11, clock()), CASE WHEN $12 THEN clock() END,
+			CASE WHEN $6 = 'Linked' AND $9::timestamptz IS NOT NULL THEN least($9, clock()) END) -- Linked means Linked as of its last sync
 		ON CONFLICT (codat_id) DO UPDATE SET
 			platform_name = coalesce(nullif(excluded.platform_name, ''), connections.platform_name),
 			platform_key = coalesce(nullif(excluded.platform_key, ''), connections.platform_key),
@@ -150,6 +181,7 @@ func (tx *Tx) SaveConnection(ctx context.Context, companyID int64, n ConnectionN
 			changed_at = CASE WHEN $6 NOT IN ('', connections.status) OR $12 THEN clock() ELSE connections.changed_at END,
 			link_url = coalesce(nullif(excluded.link_url, ''), connections.link_url),
 			last_sync_at = coalesce(excluded.last_sync_at, connections.last_sync_at),
+			proven_at = greatest(connections.proven_at, excluded.proven_at),
 			errors = coalesce($10::jsonb, connections.errors),
 			deleted_at = excluded.deleted_at
 		RETURNING `+connectionColumns,
@@ -158,7 +190,16 @@ func (tx *Tx) SaveConnection(ctx context.Context, companyID int64, n ConnectionN
 		return 0, false, fmt.Errorf("save connection %q: %w", n.CodatID, err)
 	}
 	turned := !known || was.Status != c.Status || (was.DeletedAt == nil) != (c.DeletedAt == nil)
+	if err := tx.heard(ctx, c, n, turned); err != nil {
+		return 0, false, err
+	}
+	if err := tx.answerCheck(ctx, c); err != nil {
+		return 0, false, err
+	}
 	if !turned {
+		if c.ProvenAt != nil && (was.ProvenAt == nil || c.ProvenAt.Sub(*was.ProvenAt) > time.Hour) {
+			tx.changed(ConnectionChanged, c.ID)
+		}
 		return c.ID, true, nil
 	}
 	tx.changed(ConnectionChanged, c.ID)
@@ -176,7 +217,7 @@ func (tx *Tx) SaveConnection(ctx context.Context, companyID int64, n ConnectionN
 func (tx *Tx) ConnectionsGone(ctx context.Context, companyID int64, listed []string, asked time.Time) error {
 	var gone []string
 	err := tx.SelectContext(ctx, &gone, `SELECT codat_id FROM connections
-		WHERE company_id = $1 AND deleted_at IS NULL AND created_at < $3 AND NOT codat_id = ANY($2)`, companyID, stringArray(listed), asked)
+		WHERE company_id = $1 AND deleted_at IS NULL AND created_at < $3 AND NOT codat_id = ANY(coalesce($2::text[], '{}'))`, companyID, stringArray(listed), asked)
 	if err != nil {
 		return fmt.Errorf("look for deleted connections: %w", err)
 	}
@@ -217,22 +258,6 @@ func (tx *Tx) holdIfDown(ctx context.Context, stepID int64) error {
 			AND (cn.status <> 'Linked' OR cn.deleted_at IS NOT NULL)`, stepID)
 	if err != nil {
 		return fmt.Errorf("hold push: %w", err)
-	}
-	return nil
-}
-
-// connectionsProven notes that Codat has just reached the ledgers through the connections of these steps. A few seconds more or less
-// do not matter: who proves one would have to wait for all the others who do.
-func (tx *Tx) connectionsProven(ctx context.Context, steps []finishing) error {
-	ids := make([]int64, len(steps))
-	for i, s := range steps {
-		ids[i] = s.ConnectionID
-	}
-	_, err := tx.ExecContext(ctx, `
-		UPDATE connections SET proven_at = clock() WHERE id IN (
-			SELECT id FROM connections WHERE id = ANY($1) AND (proven_at IS NULL OR proven_at < clock() - interval '5 s') ORDER BY id FOR UPDATE)`, pq.Array(ids))
-	if err != nil {
-		return fmt.Errorf("note proven connections: %w", err)
 	}
 	return nil
 }

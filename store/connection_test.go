@@ -182,4 +182,10 @@ func TestConnectionsGone(t *testing.T) {
 	if err != nil || len(left) != 2 || left[0] != "other" || left[1] != "new" {
 		t.Errorf("left: %v, error %v", left, err)
 	}
+	w.in(func(tx *store.Tx) error {
+		return tx.ConnectionsGone(t.Context(), w.company, nil, w.now().Add(time.Minute))
+	})
+	if cs, err := w.Connections(t.Context(), w.company); err != nil || len(cs) != 0 {
+		t.Errorf("left where Codat lists none: %+v, error %v", cs, err)
+	}
 }

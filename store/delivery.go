@@ -76,11 +76,8 @@ type Apply func(tx *Tx, ds []*Delivery) error
 // one that failed those about the same subject wait, in order. It returns how many it took.
 func (s *Store) ApplyDeliveries(ctx context.Context, limit int, apply Apply) (int, error) {
 	taken, err := s.applyBatch(ctx, limit, apply)
-	switch {
-	case err == nil, len(taken) == 0, Unavailable(err):
+	if err == nil || len(taken) <= 1 || Unavailable(err) {
 		return len(taken), err
-	case len(taken) == 1:
-		return 1, errors.Join(err, s.deliveryFailed(ctx, taken[0], err))
 	}
 	var errs []error
 	for range taken {
@@ -93,31 +90,74 @@ func (s *Store) ApplyDeliveries(ctx context.Context, limit int, apply Apply) (in
 	return len(taken), errors.Join(errs...)
 }
 
+// applyBatch applies what it takes. One that is alone and cannot be applied is marked as failed, in the same transaction: nobody may
+// take one about the same subject in between.
 func (s *Store) applyBatch(ctx context.Context, limit int, apply Apply) (taken []int64, err error) {
-	err = s.InTx(ctx, func(tx *Tx) (err error) {
-		taken = taken[:0]
-		var ds []*Delivery
-		err = tx.SelectContext(ctx, &ds, `
-			SELECT `+deliveryColumns+` FROM deliveries d
-			WHERE verdict = 'new' AND next_try_at <= clock()
-				AND NOT EXISTS (SELECT 1 FROM deliveries b WHERE b.verdict = 'new' AND b.tries > 0 AND b.subject = d.subject AND b.id < d.id)
-				AND pg_try_advisory_xact_lock(hashtextextended(subject, 7242004)) -- or another process has one of the same subject
-			ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED`, limit)
-		if err != nil {
-			return fmt.Errorf("take deliveries: %w", err)
-		}
-		if len(ds) == 0 {
-			return nil
+	var failed error
+	err = s.InTx(ctx, func(tx *Tx) error {
+		taken, failed = taken[:0], nil
+		ds, err := tx.takeDeliveries(ctx, limit)
+		if err != nil || len(ds) == 0 {
+			return err
 		}
 		for _, d := range ds {
 			taken = append(taken, d.ID)
 		}
-		if err := guarded(apply, tx, ds); err != nil {
-			return fmt.Errorf("apply deliveries %d: %w", taken, err)
+		if len(ds) > 1 {
+			return tx.applyTaken(ctx, ds, apply)
 		}
-		return tx.noteVerdicts(ctx, ds)
+		failed = tx.attempt(ctx, func() error { return tx.applyTaken(ctx, ds, apply) })
+		if failed == nil || Unavailable(failed) || again(failed) {
+			return failed
+		}
+		return tx.deliveryFailed(ctx, ds[0], failed)
 	})
+	if err == nil {
+		err = failed
+	}
 	return taken, err
+}
+
+// blocked is whether delivery d waits behind one about the same subject that could not be applied. What is about nothing in
+// particular waits for nobody.
+const blocked = `d.subject <> '' AND EXISTS (SELECT 1 FROM deliveries b WHERE b.failed_at IS NOT NULL AND b.subject = d.subject AND b.id < d.id)`
+
+// takeDeliveries takes the oldest that are due and whose subject no other process has. Only when it has locked the subjects does it
+// see what others have made of deliveries about them; so it looks twice.
+func (tx *Tx) takeDeliveries(ctx context.Context, limit int) ([]*Delivery, error) {
+	var ids []int64
+	err := tx.SelectContext(ctx, &ids, `
+		WITH due AS MATERIALIZED (
+			SELECT * FROM (
+				(SELECT id, subject FROM deliveries d WHERE verdict = 'new' AND failed_at IS NULL AND NOT (`+blocked+`) ORDER BY id LIMIT $1 * 4)
+				UNION ALL
+				(SELECT id, subject FROM deliveries d WHERE failed_at IS NOT NULL AND next_try_at <= clock() AND NOT (`+blocked+`) ORDER BY id LIMIT $1 * 4)) r
+			ORDER BY id)
+		SELECT id FROM due WHERE subject = '' OR pg_try_advisory_xact_lock(hashtextextended(subject, 7242004)) LIMIT $1`, limit)
+	if err != nil {
+		return nil, fmt.Errorf("lock subjects of deliveries: %w", err)
+	}
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	var ds []*Delivery
+	err = tx.SelectContext(ctx, &ds, `
+		WITH mine AS MATERIALIZED (SELECT * FROM deliveries WHERE id = ANY($1) FOR UPDATE)
+		SELECT `+deliveryColumns+` FROM mine d WHERE verdict = 'new' AND next_try_at <= clock() AND NOT (`+blocked+`) ORDER BY id`, int64s(ids))
+	if err != nil {
+		return nil, fmt.Errorf("take deliveries: %w", err)
+	}
+	return ds, nil
+}
+
+func (tx *Tx) applyTaken(ctx context.Context, ds []*Delivery, apply Apply) error {
+	for _, d := range ds {
+		d.Error = ""
+	}
+	if err := guarded(apply, tx, ds); err != nil {
+		return fmt.Errorf("apply %d deliveries from %d on: %w", len(ds), ds[0].ID, err)
+	}
+	return tx.noteVerdicts(ctx, ds)
 }
 
 // guarded makes a panic of apply an error.
@@ -134,18 +174,20 @@ func guarded(apply Apply, tx *Tx, ds []*Delivery) (err error) {
 func (tx *Tx) noteVerdicts(ctx context.Context, ds []*Delivery) error {
 	n := len(ds)
 	ids, verdicts, companies, expenses, connections := make([]int64, n), make([]string, n), make([]*int64, n), make([]*int64, n), make([]*int64, n)
+	errs := make([]string, n)
 	for i, d := range ds {
 		if d.Verdict == VerdictNew {
 			return fmt.Errorf("delivery %d has no verdict", d.ID)
 		}
-		ids[i], verdicts[i], companies[i], expenses[i], connections[i] = d.ID, string(d.Verdict), d.CompanyID, d.ExpenseID, d.ConnectionID
+		ids[i], verdicts[i], errs[i], companies[i], expenses[i], connections[i] = d.ID, string(d.Verdict), d.Error, d.CompanyID, d.ExpenseID, d.ConnectionID
 	}
 	_, err := tx.ExecContext(ctx, `
-		UPDATE deliveries d SET verdict = v.verdict, applied_at = clock(), tries = tries + 1, error = '', expense_id = v.expense_id,
+		UPDATE deliveries d SET verdict = v.verdict, applied_at = clock(), tries = tries + 1, failed_at = NULL, error = v.error, expense_id = v.expense_id,
 			company_id = coalesce(v.company_id, (SELECT id FROM companies WHERE codat_id = d.company)),
 			connection_id = coalesce(v.connection_id, CASE WHEN v.company_id IS NULL THEN (SELECT id FROM connections WHERE codat_id = d.connection) END)
-		FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[]) AS v (id, verdict, company_id, expense_id, connection_id)
-		WHERE d.id = v.id`, pq.Array(ids), pq.Array(verdicts), pq.Array(companies), pq.Array(expenses), pq.Array(connections))
+		FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::text[])
+			AS v (id, verdict, company_id, expense_id, connection_id, error)
+		WHERE d.id = v.id`, pq.Array(ids), pq.Array(verdicts), pq.Array(companies), pq.Array(expenses), pq.Array(connections), pq.Array(errs))
 	if err != nil {
 		return fmt.Errorf("note verdicts: %w", err)
 	}
@@ -153,18 +195,18 @@ func (tx *Tx) noteVerdicts(ctx context.Context, ds []*Delivery) error {
 	return nil
 }
 
-func (s *Store) deliveryFailed(ctx context.Context, id int64, cause error) error {
-	return s.InTx(ctx, func(tx *Tx) error {
-		_, err := tx.ExecContext(ctx, `
-			UPDATE deliveries SET tries = tries + 1, error = $2, next_try_at = clock() + interval '1 s' * power(2, least(tries, 10)),
-				verdict = CASE WHEN tries + 1 >= $3 THEN 'set_aside' ELSE verdict END
-			WHERE id = $1 AND verdict = 'new'`, id, clipText(cause.Error(), 500), maxDeliveryTries)
-		if err != nil {
-			return fmt.Errorf("note failed delivery: %w", err)
-		}
-		tx.changed(DeliveryChanged, id)
-		return nil
-	})
+// deliveryFailed has a delivery tried again later, or sets it aside.
+func (tx *Tx) deliveryFailed(ctx context.Context, d *Delivery, cause error) error {
+	_, err := tx.ExecContext(ctx, `
+		UPDATE deliveries SET tries = tries + 1, error = $2, next_try_at = clock() + interval '1 s' * power(2, least(tries, 10)),
+			verdict = CASE WHEN tries + 1 >= $3 THEN 'set_aside' ELSE verdict END,
+			failed_at = CASE WHEN tries + 1 < $3 THEN clock() END
+		WHERE id = $1`, d.ID, clipText(cause.Error(), 500), maxDeliveryTries)
+	if err != nil {
+		return fmt.Errorf("note failed delivery: %w", err)
+	}
+	tx.changed(DeliveryChanged, d.ID)
+	return nil
 }
 
 // PushNews is what a delivery says of an operation.

@@ -17,9 +17,9 @@ func (s *Store) ApplyAgain(ctx context.Context, by User, id int64) (bool, error)
 			CompanyID *int64 `db:"company_id"`
 		}
 		err := tx.GetContext(ctx, &d, `
-			UPDATE deliveries d SET verdict = 'new', tries = 0, error = '', next_try_at = clock(), applied_at = NULL
+			UPDATE deliveries d SET verdict = 'new', tries = 0, failed_at = NULL, error = '', next_try_at = clock(), applied_at = NULL
 			FROM (SELECT id, verdict FROM deliveries WHERE id = $1 FOR UPDATE) was
-			WHERE d.id = was.id AND (was.verdict <> 'new' OR d.tries > 0) RETURNING d.type, was.verdict AS was, d.company_id`, id)
+			WHERE d.id = was.id AND (was.verdict <> 'new' OR d.failed_at IS NOT NULL) RETURNING d.type, was.verdict AS was, d.company_id`, id)
 		if asked = !errors.Is(err, ErrNotFound); !asked {
 			return tx.GetContext(ctx, &id, `SELECT id FROM deliveries WHERE id = $1`, id)
 		}

@@ -24,6 +24,11 @@ const deliveryItem = `id, received_at, webhook_id, dedupe_key, generation, type,
 
 // Deliveries returns the newest deliveries, without headers and bodies.
 func (s *Store) Deliveries(ctx context.Context, f DeliveryFilter, limit int) ([]Delivery, error) {
+	if f.Text != "" {
+		if err := s.meantBy(ctx, &f); err != nil {
+			return nil, err
+		}
+	}
 	where, args := f.where()
 	args = append(args, limit)
 	// Those that wait to be applied are few, and the others have indexes of their own.
@@ -74,10 +79,28 @@ func (f DeliveryFilter) where() (conditions string, args []any) {
 		choose("id < ?", f.Before)
 	}
 	if f.Text != "" {
-		choose(`(subject = ?::text OR webhook_id = ?::text OR dedupe_key = 'e:' || ?::text
-			OR company_id = (SELECT id FROM companies WHERE codat_id = ?::text) OR connection_id = (SELECT id FROM connections WHERE codat_id = ?::text))`, f.Text)
+		choose(`id IN (
+			SELECT id FROM deliveries WHERE verdict <> 'new' AND subject = ?::text UNION ALL SELECT id FROM deliveries WHERE verdict = 'new' AND subject = ?::text
+			UNION ALL SELECT id FROM deliveries WHERE webhook_id = ?::text UNION ALL SELECT id FROM deliveries WHERE dedupe_key = 'e:' || ?::text)`, f.Text)
 	}
 	return b.String(), args
+}
+
+// meantBy makes a filter by a text that is Codat's id of a company or connection one by that company or connection.
+func (s *Store) meantBy(ctx context.Context, f *DeliveryFilter) error {
+	var meant struct{ Company, Connection *int64 }
+	err := s.db.GetContext(ctx, &meant, `
+		SELECT (SELECT id FROM companies WHERE codat_id = $1) AS company, (SELECT id FROM connections WHERE codat_id = $1) AS connection`, f.Text)
+	if err != nil {
+		return fmt.Errorf("look for %q: %w", f.Text, err)
+	}
+	switch {
+	case meant.Company != nil && f.CompanyID == 0:
+		f.CompanyID, f.Text = *meant.Company, ""
+	case meant.Connection != nil && f.ConnectionID == 0:
+		f.ConnectionID, f.Text = *meant.Connection, ""
+	}
+	return nil
 }
 
 // DeliveryItems returns the deliveries with those ids, without headers and bodies, oldest first.

@@ -30,7 +30,7 @@ type ExpenseItem struct {
 	ConnectionStatus    string     `db:"connection_status"`
 	ConnectionChangedAt *time.Time `db:"connection_changed_at"`
 	ProvenAt            *time.Time `db:"proven_at"`
-	Wants               Wants      // what it names that is not exactly one record of the ledger; before a push only
+	Facts               Facts      // before a push, and after one that failed
 
 	// The newest push; empty when there is none.
 	PushedAt   *time.Time `db:"pushed_at"`
@@ -56,7 +56,7 @@ const expenseItems = `
 		e.status, e.status_at,
 		coalesce(cn.platform_name, '') AS platform, coalesce(cn.platform_key, '') AS platform_key, coalesce(cn.status, '') AS connection_status,
 		cn.changed_at AS connection_changed_at, cn.proven_at,
-		CASE WHEN e.status IN ('not_pushed', 'failed') THEN ` + wantsOf + ` END AS wants,
+		CASE WHEN e.status IN ('not_pushed', 'failed') THEN ` + factsOf + ` END AS facts,
 		coalesce((SELECT f.kind || ' ' || f.label FROM push_steps f WHERE f.id = p.failed_step_id), '') AS failed_step,
 		p.created_at AS pushed_at, coalesce(p.cause, '') AS cause, coalesce(p.subject, '') AS subject,
 		coalesce(s.state, '') AS step_state, coalesce(s.doubt, false) AS doubt, s.sent_at, s.settled_at, s.next_try_at,
@@ -213,9 +213,10 @@ func (s *Store) StatusCounts(ctx context.Context, companyID int64) (map[ExpenseS
 	return counts, rows.Err()
 }
 
-// StatusCountsByCompany counts the expenses of each status for each company that has any.
-func (s *Store) StatusCountsByCompany(ctx context.Context) (map[int64]map[ExpenseStatus]int, error) {
-	rows, err := s.db.QueryContext(ctx, `SELECT company_id, status, count(*) FROM expenses GROUP BY company_id, status`)
+// StatusCountsByCompany counts the expenses of each status for each of these companies that has any.
+func (s *Store) StatusCountsByCompany(ctx context.Context, companyIDs []int64) (map[int64]map[ExpenseStatus]int, error) {
+	rows, err := s.db.QueryContext(ctx, `SELECT company_id, status, count(*) FROM expenses WHERE company_id = ANY($1) GROUP BY company_id, status`,
+		int64s(companyIDs))
 	if err != nil {
 		return nil, fmt.Errorf("count expenses by company: %w", err)
 	}

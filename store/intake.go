@@ -7,13 +7,14 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/lib/pq"
 )
 
 // Intake stores deliveries of many requests at once: whatever waits while one transaction commits shares the next one. There is
-// no timer, and no goroutine of its own: a request whose turn it is stores what waits, its own delivery and the others'. One that
-// is alone is stored at once, by a plain statement.
+// no timer: a request whose turn it is has what waits stored, its own delivery and the others'. One that is alone is stored at once,
+// by a plain statement.
 type Intake struct {
 	store *Store
 	turns chan struct{} // held by those who store
@@ -45,6 +46,7 @@ const (
 	intakeBytes = 64 << 20 // and bytes of bodies
 	intakeBatch = 256
 	batchBytes  = 4 << 20
+	batchTime   = 4 * time.Second
 	intakeTurns = 2 // so that one batch is gathered while another is written
 )
 
@@ -72,9 +74,8 @@ func (in *Intake) Record(ctx context.Context, d Delivery) error {
 			in.leave(w)
 			return fmt.Errorf("record delivery: %w", ctx.Err())
 		case turns <- struct{}{}:
-			if !in.storeWaiting(ctx, w) {
-				turns = nil
-			}
+			turns = nil // its turn is over when everybody knows what became of the batch
+			go in.storeWaiting(context.WithoutCancel(ctx), w)
 		}
 	}
 }
@@ -99,21 +100,17 @@ func (in *Intake) leave(w *waiting) {
 	}
 }
 
-// storeWaiting is a turn of the request that w belongs to. It reports whether there was need: not when somebody else has taken w.
-func (in *Intake) storeWaiting(ctx context.Context, w *waiting) bool {
+// storeWaiting is a turn of the request that w belongs to. A batch has a time of its own: its senders neither cut it off by going
+// away, nor wait longer than they want to for a database that hangs.
+func (in *Intake) storeWaiting(ctx context.Context, w *waiting) {
 	defer func() { <-in.turns }()
 	batch := in.take(w)
 	if len(batch) == 0 {
-		return false
+		return
 	}
-	shared := context.WithoutCancel(ctx) // others lose nothing when its sender goes away; but it answers in time
-	if deadline, ok := ctx.Deadline(); ok {
-		var cancel context.CancelFunc
-		shared, cancel = context.WithDeadline(shared, deadline)
-		defer cancel()
-	}
-	in.commit(shared, batch)
-	return true
+	ctx, cancel := context.WithTimeout(ctx, batchTime)
+	defer cancel()
+	in.commit(ctx, batch)
 }
 
 // take takes those who have waited longest, or nobody when w is taken already.

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"tallylight/store"
@@ -80,4 +81,38 @@ func TestWhatIsGoneFromTheLedger(t *testing.T) {
 		t.Fatal(err)
 	}
 	counts(store.LedgerCounts{Accounts: 2, Suppliers: 1})
+}
+
+func TestWhatIsKnownIsNotWrittenAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	travel := store.Account{CodatID: "a1", NominalCode: "493", Name: "Travel", Type: "Expense", Status: "Active"}
+	bank, chart := store.Account{CodatID: "b1", Name: "Current", Type: "Asset", Status: "Active", IsBank: true}, store.Account{CodatID: "b1", Name: "Current", NominalCode: "090", Type: "Asset", Status: "Active"}
+	pret := store.Supplier{CodatID: "s1", Name: "Pret", Status: "Active"}
+	versions := func() (v []string) {
+		t.Helper()
+		if err := w.sql().Select(&v, `SELECT codat_id || ' ' || ctid || ' ' || is_bank FROM ledger_accounts UNION ALL SELECT codat_id || ' ' || ctid FROM suppliers ORDER BY 1`); err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+	w.read(w.connection, []store.Account{bank, travel, chart}, []store.Supplier{pret})
+	before := versions()
+	w.read(w.connection, []store.Account{bank, travel, chart}, []store.Supplier{pret})
+	if got := versions(); !slices.Equal(got, before) {
+		t.Errorf("rows became %v from %v", got, before)
+	}
+	travel.Name = "Travelling"
+	w.read(w.connection, []store.Account{travel, bank, chart}, []store.Supplier{pret})
+	if got := versions(); slices.Equal(got, before) || !slices.Equal(got[1:], before[1:]) {
+		t.Errorf("one changed: rows became %v from %v", got, before)
+	}
+	if m, err := w.AccountMatches(t.Context(), w.connection, "travelling"); err != nil || len(m) != 1 {
+		t.Errorf("the new name matches %v, %v", m, err)
+	}
+	// It is no bank account any more.
+	w.read(w.connection, []store.Account{travel, chart}, []store.Supplier{pret})
+	if c, err := w.LedgerCounts(t.Context(), w.connection); err != nil || c.Banks != 0 || c.Accounts != 2 {
+		t.Errorf("counts %+v, %v", c, err)
+	}
 }

@@ -2,9 +2,14 @@ package store
 
 import (
 	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/lib/pq"
 )
 
 // MappingKind is what sort of record a text of an expense stands for.
@@ -60,6 +65,17 @@ func (s *Store) Mappings(ctx context.Context, connectionID int64) ([]Mapping, er
 	return ms, nil
 }
 
+// MappingsOf returns what people have said of some texts, in small letters.
+func (s *Store) MappingsOf(ctx context.Context, connectionID int64, kind MappingKind, subjects []string) ([]Mapping, error) {
+	var ms []Mapping
+	err := s.db.SelectContext(ctx, &ms, mappingsSelect+` WHERE m.connection_id = $1 AND m.kind = $2 AND m.subject = ANY($3) ORDER BY m.subject, m.part`,
+		connectionID, kind, pq.StringArray(subjects))
+	if err != nil {
+		return nil, fmt.Errorf("read mappings of %s: %w", kind, err)
+	}
+	return ms, nil
+}
+
 // MappingOf returns what a person has said of one text, or ErrNotFound. It is not for tracking, which may have several.
 func (s *Store) MappingOf(ctx context.Context, connectionID int64, kind MappingKind, text string) (Mapping, error) {
 	var m Mapping
@@ -82,48 +98,78 @@ func (s *Store) CreatedAs(ctx context.Context, connectionID int64, kind MappingK
 	return m, nil
 }
 
-// SetMapping keeps what a person says; Subject is made of Label, unless that is empty.
+// ErrRecordGone is returned when the record that a text is to mean is not in the ledger any more.
+var ErrRecordGone = errors.New("the record is not in the ledger any more")
+
+// SetMapping keeps what a person says; Subject is made of Label, unless that is empty. A record to use must be in the ledger:
+// ErrRecordGone.
 func (s *Store) SetMapping(ctx context.Context, by User, m Mapping) error {
-	if m.Label != "" {
-		m.Subject = strings.ToLower(strings.TrimSpace(m.Label))
+	return s.InTx(ctx, func(tx *Tx) error { return tx.setMapping(ctx, by, m) })
+}
+
+func (tx *Tx) setMapping(ctx context.Context, by User, m Mapping) error {
+	err := tx.GetContext(ctx, &m.Subject, `
+		INSERT INTO mappings (connection_id, company_id, kind, subject, part, label, action, codat_id, name, code, category, set_by)
+		SELECT $1, $2, $3, CASE WHEN $6 = '' THEN $4 ELSE lower(btrim($6)) END, $5, $6, $7, nullif($8, ''), $9, $10, $11, $12
+		WHERE $7 <> 'use' OR EXISTS (SELECT 1 FROM ledger_records r WHERE r.connection_id = $1 AND r.kind = $3 AND r.codat_id = $8 AND r.gone_at IS NULL)
+		ON CONFLICT (connection_id, kind, subject, part) DO UPDATE SET label = excluded.label, action = excluded.action,
+			codat_id = excluded.codat_id, name = excluded.name, code = excluded.code, category = excluded.category,
+			set_by = excluded.set_by, set_at = clock()
+		RETURNING subject`,
+		m.ConnectionID, m.CompanyID, m.Kind, m.Subject, m.Part, m.Label, m.Action, m.CodatID, m.Name, m.Code, m.Category, by.ID)
+	if errors.Is(err, sql.ErrNoRows) {
+		return ErrRecordGone
 	}
-	return s.InTx(ctx, func(tx *Tx) error {
-		_, err := tx.ExecContext(ctx, `
-			INSERT INTO mappings (connection_id, company_id, kind, subject, part, label, action, codat_id, name, code, category, set_by)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, nullif($8, ''), $9, $10, $11, $12)
-			ON CONFLICT (connection_id, kind, subject, part) DO UPDATE SET label = excluded.label, action = excluded.action,
-				codat_id = excluded.codat_id, name = excluded.name, code = excluded.code, category = excluded.category,
-				set_by = excluded.set_by, set_at = clock()`,
-			m.ConnectionID, m.CompanyID, m.Kind, m.Subject, m.Part, m.Label, m.Action, m.CodatID, m.Name, m.Code, m.Category, by.ID)
-		if err != nil {
-			return fmt.Errorf("set mapping: %w", err)
-		}
-		return tx.mappingSaid(ctx, by, m, "mapped")
-	})
+	if err != nil {
+		return fmt.Errorf("set mapping: %w", err)
+	}
+	return tx.mappingSaid(ctx, by, m, "mapped")
 }
 
 // ClearMapping forgets what a person has said of m's subject.
 func (s *Store) ClearMapping(ctx context.Context, by User, m Mapping) error {
 	return s.InTx(ctx, func(tx *Tx) error {
-		_, err := tx.ExecContext(ctx, `DELETE FROM mappings WHERE connection_id = $1 AND kind = $2 AND subject = $3 AND part = $4`,
+		cleared, err := tx.ExecContext(ctx, `DELETE FROM mappings WHERE connection_id = $1 AND kind = $2 AND subject = $3 AND part = $4`,
 			m.ConnectionID, m.Kind, m.Subject, m.Part)
 		if err != nil {
 			return fmt.Errorf("clear mapping: %w", err)
 		}
+		if n, err := cleared.RowsAffected(); n == 0 || err != nil {
+			return err
+		}
+		m.Action = ""
 		return tx.mappingSaid(ctx, by, m, "no longer maps")
 	})
 }
 
-// mappingSaid records a mapping that was made or cleared, and has pages that say what a push would do read themselves again.
+// mappingSaid records a mapping that was made or cleared with what it means and how many expenses it concerns, and has pages that
+// say what a push would do read themselves again.
 func (tx *Tx) mappingSaid(ctx context.Context, by User, m Mapping, verb string) error {
 	tx.changed(LedgerChanged, m.CompanyID)
-	subject := strings.ReplaceAll(string(m.Kind), "_", " ") + " " + m.Label
+	word := strings.ReplaceAll(string(m.Kind), "_", " ")
+	subject := word + " " + m.Label
 	switch m.Subject {
 	case "":
-		subject = "an expense that names no " + strings.ReplaceAll(string(m.Kind), "_", " ")
+		subject = "an expense that names no " + word
 	case TheRest:
-		subject = "every other " + strings.ReplaceAll(string(m.Kind), "_", " ")
+		subject = "every other " + word
+	}
+	means := m.Name
+	if m.Action == UseRecord {
+		r, err := ledgerRecord(ctx, tx, m.ConnectionID, m.Kind, m.CodatID)
+		if err != nil {
+			return err
+		}
+		means = r.Title()
+	}
+	concerns, err := concerned(ctx, tx, m.ConnectionID, m.Kind, m.Subject)
+	if err != nil {
+		return err
+	}
+	detail, err := json.Marshal(map[string]any{"action": m.Action, "means": means, "record": m.CodatID, "part": m.Part, "expenses": concerns})
+	if err != nil {
+		return fmt.Errorf("record mapping: %w", err)
 	}
 	return tx.Record(ctx, Activity{CompanyID: &m.CompanyID, UserID: &by.ID, Actor: by.Email, Verb: verb,
-		SubjectKind: "company", SubjectID: &m.CompanyID, Subject: strings.TrimSpace(subject)})
+		SubjectKind: "company", SubjectID: &m.CompanyID, Subject: strings.TrimSpace(subject), Detail: detail})
 }

@@ -149,7 +149,7 @@ func TestCountsByCompany(t *testing.T) {
 	other, _ := w.addCompany("fabrikam")
 	w.press(w.enter(w.company, 3)[0])
 	w.enter(other, 2)
-	counts, err := w.StatusCountsByCompany(t.Context())
+	counts, err := w.StatusCountsByCompany(t.Context(), []int64{w.company, other})
 	if err != nil || len(counts) != 2 || counts[w.company][store.NotPushed] != 2 || counts[w.company][store.InProgress] != 1 || counts[other][store.NotPushed] != 2 {
 		t.Errorf("counts %v, error %v", counts, err)
 	}

@@ -77,45 +77,11 @@ type Pushable struct {
 	PlatformKey      string     `db:"platform_key"`
 	PushedBy         string     `db:"pushed_by"` // who started the newest push
 	PushedAt         *time.Time `db:"pushed_at"`
-	Wants            Wants
+	Facts            Facts
 }
 
 // Linked reports whether the expense can be sent now.
 func (p Pushable) Linked() bool { return p.ConnectionStatus == Linked }
-
-// Want is an account or supplier that an expense names and that is not exactly one record of its ledger: none, which can be
-// made, or several, among which a person must choose.
-type Want struct {
-	Kind    StepKind `json:"kind"`
-	Text    string   `json:"text"` // as typed
-	Matches int      `json:"matches"`
-}
-
-// Wants is a JSON array of Want, as the database aggregates it.
-type Wants []Want
-
-// Scan reads what wantsOf selects.
-func (w *Wants) Scan(src any) error {
-	*w = nil
-	switch src := src.(type) {
-	case nil:
-		return nil
-	case []byte:
-		return json.Unmarshal(src, w)
-	case string:
-		return json.Unmarshal([]byte(src), w)
-	}
-	return fmt.Errorf("scan wants: unexpected %T", src)
-}
-
-// wantsOf selects the Wants of expense e through connection cn, NULL when there are none.
-const wantsOf = `(
-	SELECT jsonb_agg(jsonb_build_object('kind', w.kind, 'text', w.text, 'matches', w.matches) ORDER BY w.kind, w.text) FROM (
-		SELECT 'account' AS kind, l.text, (SELECT count(*) FROM account_matches(cn.id, l.text)) AS matches
-		FROM (SELECT DISTINCT ON (lower(category)) category AS text FROM expense_lines WHERE expense_id = e.id AND category <> '' ORDER BY lower(category), position) l
-		UNION ALL
-		SELECT 'supplier', e.supplier, (SELECT count(*) FROM supplier_matches(cn.id, e.supplier)) WHERE e.supplier <> '') w
-	WHERE w.matches <> 1 AND cn.id IS NOT NULL)`
 
 // LockPushables reads and locks the expenses with those ids, in the order of their ids, so that two people who press the
 // same button are served one after the other.
@@ -133,7 +99,7 @@ func (tx *Tx) LockPushables(ctx context.Context, ids []int64) ([]Pushable, error
 		SELECT e.id, e.company_id, e.reference, e.status, co.example,
 			cn.id AS connection_id, coalesce(cn.status, '') AS connection_status,
 			coalesce(cn.platform_name, '') AS platform_name, coalesce(cn.platform_key, '') AS platform_key,
-			coalesce(u.email, '') AS pushed_by, p.created_at AS pushed_at, `+wantsOf+` AS wants
+			coalesce(u.email, '') AS pushed_by, p.created_at AS pushed_at, `+factsOf+` AS facts
 		FROM expenses e JOIN companies co ON co.id = e.company_id AND co.deleted_at IS NULL
 			LEFT JOIN `+accountingOf+` cn ON true
 			LEFT JOIN pushes p ON p.id = e.push_id LEFT JOIN users u ON u.id = p.created_by

@@ -48,3 +48,14 @@ func (tx *Tx) Old(ctx context.Context, heard time.Time) (old bool, err error) {
 	}
 	return old, nil
 }
+
+// QuotaTold notes that Codat told of the quota at that time, and reports false for news that is older than what was told before.
+func (tx *Tx) QuotaTold(ctx context.Context, at time.Time) (bool, error) {
+	res, err := tx.ExecContext(ctx, `INSERT INTO quota_news (told_at) VALUES ($1)
+		ON CONFLICT (one) DO UPDATE SET told_at = excluded.told_at WHERE quota_news.told_at <= excluded.told_at`, at)
+	if err != nil {
+		return false, fmt.Errorf("note news of the quota: %w", err)
+	}
+	n, err := res.RowsAffected()
+	return n == 1, err
+}

@@ -25,6 +25,7 @@ type Failure struct {
 	Cause, Subject string
 	Rules          int
 	Unknown        bool // the ledger did not know a record that the step refers to: it may just have been made
+	Shut           bool // Codat was not let into the ledger
 }
 
 // Pause asks all processes to send nothing for a while: for one company, or for the whole client when Company is 0.
@@ -137,7 +138,7 @@ func (tx *Tx) accepted(ctx context.Context, c Claim, key string, o Outcome) erro
 			settled_at = CASE WHEN s.state IN ('success', 'failed', 'withdrawn') THEN s.settled_at END,
 			ask_at = clock() + CASE WHEN s.state IN ('success', 'failed', 'withdrawn') THEN interval '0' ELSE `+usualTime+` END
 		FROM was WHERE s.id = was.id
-		RETURNING s.state, was.state AS was, EXISTS (SELECT 1 FROM deliveries WHERE operation_key = $2 AND verdict = 'unmatched') AS told,
+		RETURNING s.state, was.state AS was, EXISTS (SELECT 1 FROM deliveries WHERE operation_key = $2 AND verdict IN ('unmatched', 'not_ours')) AS told,
 			EXISTS (SELECT 1 FROM send_pauses WHERE NOT by_person AND until <= clock()) AS paused, `+expensesOfStep+` AS expenses`, c.ID, key)
 	if errors.Is(err, ErrNotFound) {
 		return tx.secondOperation(ctx, c.ID, key, o)
@@ -208,7 +209,7 @@ func (tx *Tx) reopenPush(ctx context.Context, stepID int64) error {
 func (tx *Tx) wakeDeliveries(ctx context.Context, key string) error {
 	var woken []int64
 	err := tx.SelectContext(ctx, &woken, `
-		UPDATE deliveries SET verdict = 'new', next_try_at = clock() WHERE operation_key = $1 AND verdict IN ('unmatched', 'not_ours') RETURNING id`, key)
+		UPDATE deliveries SET verdict = 'new', tries = 0, next_try_at = clock() WHERE operation_key = $1 AND verdict IN ('unmatched', 'not_ours') RETURNING id`, key)
 	if err != nil {
 		return fmt.Errorf("wake early deliveries: %w", err)
 	}
@@ -388,6 +389,11 @@ const settledColumns = `id, company_id, connection_id, kind, state`
 
 // settled tells the pushes that need a step how it ended.
 func (tx *Tx) settled(ctx context.Context, s settledStep, f Failure) error {
+	if s.State == StepFailed && f.Shut {
+		if err := tx.checkAfterPush(ctx, s.ConnectionID, f); err != nil {
+			return err
+		}
+	}
 	switch {
 	case s.Kind == DirectCostStep && s.State == StepFailed && f.Unknown:
 		if again, err := tx.sendAfterSync(ctx, s); again || err != nil {

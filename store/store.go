@@ -43,6 +43,7 @@ func Open(ctx context.Context, dsn string) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
+	c.Dialer(dialer{})
 	db := sqlx.NewDb(sql.OpenDB(connector{c}), "postgres")
 	if err := db.PingContext(ctx); err != nil {
 		db.Close()
@@ -59,10 +60,17 @@ func (s *Store) Close() error { return s.db.Close() }
 
 // Ping reports whether the database answers.
 func (s *Store) Ping(ctx context.Context) error {
-	if err := s.db.PingContext(ctx); err != nil {
-		return fmt.Errorf("reach database: %w", err)
+	answered := make(chan error, 1)
+	go func() { answered <- s.db.PingContext(ctx) }() // which waits for a server that hangs, however long
+	select {
+	case err := <-answered:
+		if err != nil {
+			return fmt.Errorf("reach database: %w", err)
+		}
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("reach database: %w", ctx.Err())
 	}
-	return nil
 }
 
 // Now is the database's clock.
@@ -120,13 +128,35 @@ type Tx struct {
 // InTx runs fn in one transaction and commits when fn returns nil. What fn changed is announced with the commit. Where two
 // transactions wait for each other PostgreSQL ends one; that one is run again, so fn must start afresh each time.
 func (s *Store) InTx(ctx context.Context, fn func(tx *Tx) error) error {
-	for again := 0; ; again++ {
+	for n := 0; ; n++ {
 		err := s.inTx(ctx, fn)
-		if again < 5 && (pq.As(err, pqerror.TRDeadlockDetected) != nil || pq.As(err, pqerror.TRSerializationFailure) != nil) {
+		if n < 5 && again(err) {
 			continue
 		}
 		return err
 	}
+}
+
+// again reports whether PostgreSQL ended a transaction because of others, so that it is to be run once more.
+func again(err error) bool {
+	return pq.As(err, pqerror.TRDeadlockDetected) != nil || pq.As(err, pqerror.TRSerializationFailure) != nil
+}
+
+// attempt runs fn so that its error leaves the transaction as it was before.
+func (tx *Tx) attempt(ctx context.Context, fn func() error) error {
+	if _, err := tx.ExecContext(ctx, `SAVEPOINT attempt`); err != nil {
+		return fmt.Errorf("begin attempt: %w", err)
+	}
+	before := len(tx.changes)
+	failed := fn()
+	if failed == nil {
+		return nil
+	}
+	tx.changes = tx.changes[:before]
+	if _, err := tx.ExecContext(ctx, `ROLLBACK TO SAVEPOINT attempt`); err != nil {
+		return errors.Join(failed, fmt.Errorf("undo attempt: %w", err))
+	}
+	return failed
 }
 
 func (s *Store) inTx(ctx context.Context, fn func(tx *Tx) error) error {

@@ -16,7 +16,7 @@ func fieldID(name string) string { return strings.ReplaceAll(name, ".", "-") }
 
 // problemFields are the fields with a problem, in the order of the form.
 func problemFields(ps map[string]string) []string {
-	order := []string{"company", "reference", "date", "supplier", "currency", "rate", "paid_from", "lines", "note"}
+	order := []string{"company", "reference", "date", "supplier", "currency", "rate", "paid_from", "lines", "note", "name", "description", "tags"}
 	place := func(name string) int {
 		head, _, _ := strings.Cut(name, ".")
 		return slices.Index(order, head)

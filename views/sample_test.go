@@ -84,7 +84,8 @@ func sampleExpenses() ExpensesPage {
 	}
 	p.Flashes = []Flash{
 		{Sentence: "3 expenses are on their way; 1 waits for its connection."},
-		{"EXP-2036 is on its way. 2 other expenses failed for the same reason.", Others{[]int64{2037, 2038}, "Retry the other 2"}},
+		{Sentence: "EXP-2036 is on its way. 2 other expenses failed for the same reason.", Others: Others{[]int64{2037, 2038}, "Retry the other 2"}},
+		{Sentence: "12 need a contact in Xero.", Anyway: Anyway{[]int64{2039, 2040}, "/expenses/push", "Push these 2 anyway"}},
 	}
 	p.Notices = []Notice{
 		{false, "on_hold", "Adatum Builders’ Sage 50 connection has been down since 09:12. 17 expenses, GBP 8,402.10, wait for it.", Link{"Send the reconnect link", "/companies/9"}, Act{}},
@@ -254,21 +255,49 @@ func sampleConnections() []ConnectionRow {
 	}
 }
 
+func sampleConnection() ConnectionPage {
+	row := sampleConnections()[0]
+	row.ID, row.Checking, row.Checked = 3, "Being checked since 14:02", "Checked 12 Jan, 08:00: "+hostile
+	row.Proven, row.ProvenAgo = "Last proven: wrote to Sage 50", Ago{"3 h ago", "2026-01-12T11:02:11Z", "12 Jan 2026, 11:02:11"}
+	return ConnectionPage{Frame: sampleFrame("Adatum Builders · Sage 50", "/connections", "connections"), Row: row,
+		Facts: []Fact{{"Company", "Adatum Builders", "/companies/9"}, {"Codat’s id", long, ""}}, First: "/connections/3", Next: "/connections/3?after=9",
+		Moments: []ConnectionMoment{
+			{Time: "12 Jan 2026, 09:12:00", Full: "2026-01-12T09:12:00Z", Heard: "heard 09:12:02", Word: "Access lost", Tone: "bad", Icon: "failed",
+				Source: "Codat told it: connection.disconnected.", Cause: hostile, Link: Link{"Message 42", "/deliveries/42"}},
+			{Time: "11 Jan 2026, 09:12:00", Full: "2026-01-11T09:12:00Z", Word: long, Tone: "doubt", Icon: "needs_checking", Source: "By " + hostile + ".", Cause: long, Late: true},
+		},
+	}
+}
+
 func sampleCompanies() CompaniesPage {
 	cs := sampleConnections()
-	return CompaniesPage{Frame: sampleFrame("Companies", "/companies", "connections,expenses"), Companies: []CompanyRow{
-		{9, "Adatum Builders", "GBP", &cs[0], sampleTabs()[5:], "books read 12 Jan, 08:55", "Codat could not reach Sage 50: the connector is offline."},
-		{7, "Northwind Ltd", "GBP", &cs[2], sampleTabs()[1:], "books read 12 Jan, 14:02", ""},
-		{10, hostile, "", nil, nil, "books not read yet", ""},
-		{11, long, "JPY", &cs[1], nil, "books not read yet", ""},
-	}}
+	return CompaniesPage{Frame: sampleFrame("Companies", "/companies", "connections,expenses"), Clear: "/companies", Next: "/companies?after=11",
+		Tabs: []Tab{{"Companies", "", "/companies", 1204, true}, {"Deleted", "", "/companies?status=deleted", 1, false}},
+		Companies: []CompanyRow{
+			{9, "Adatum Builders", "GBP", &cs[0], sampleTabs()[5:], "books read 12 Jan, 08:55", "Codat could not reach Sage 50: the connector is offline.", ""},
+			{7, "Northwind Ltd", "GBP", &cs[2], sampleTabs()[1:], "books read 12 Jan, 14:02", "", ""},
+			{10, hostile, "", nil, nil, "books not read yet", "", ""},
+			{11, long, "JPY", &cs[1], nil, "books not read yet", "", ""},
+		}}
 }
+
+func sampleCompaniesDeleted() CompaniesPage {
+	p := sampleCompanies()
+	p.Deleted, p.Query, p.Clear, p.Previous, p.Next = true, hostile, "/companies?status=deleted", "/companies?status=deleted&before=12", ""
+	p.Companies = []CompanyRow{{12, "Gone Ltd", "GBP", nil, sampleTabs()[1:], "books read 12 Jan, 08:55", "", "in Codat 12 Jan, 09:00"}}
+	return p
+}
+
+// sampleQR is no code, but looks like one.
+var sampleQR = QR{33, "M4 4h7v1h-7zM4 5h1v5h-1zM10 5h1v5h-1zM4 10h7v1h-7zM6 6h3v3h-3zM22 4h7v1h-7zM22 5h1v5h-1zM28 5h1v5h-1zM22 10h7v1h-7z"}
 
 func sampleCompany() CompanyPage {
 	return CompanyPage{
 		Frame: sampleFrame("Adatum Builders", "/companies", "connections,expenses"), ID: 9, Name: "Adatum Builders",
-		Facts:   []Fact{{"Currency", "GBP", ""}, {"Accounts", "84", ""}, {"Suppliers", "211", ""}},
-		LinkURL: "https://link.codat.io/company/8a210b68-6988-11ed-a1eb-0242ac120002", Connections: sampleConnections()[:1],
+		Facts:       []Fact{{"Currency", "GBP", ""}, {"Accounts", "84", ""}, {"Suppliers", "211", ""}},
+		Invite:      Invite{"Ask the customer to connect again", "https://link.codat.io/company/8a210b68-6988-11ed-a1eb-0242ac120002?otp=1", true, sampleQR},
+		Description: "Builders in Leeds\n" + hostile, Tags: []string{"region: UK", "plan: " + long}, Mapping: "/companies/9/mapping",
+		Ends: []Link{{"Unlink Sage 50", "/companies/9/connections/3/unlink"}, {"Delete this company", "/companies/9/delete"}}, Connections: sampleConnections()[:1],
 		Counts: sampleTabs()[1:], Banks: []Option{{"", "None: an expense must say it", true}, {"b1", "Business card", false}},
 		Read: "Read 12 Jan, 08:55", Trouble: "Codat could not reach Sage 50: the connector is offline.",
 		Foreign: []Foreign{
@@ -276,6 +305,42 @@ func sampleCompany() CompanyPage {
 			{"11 Jan 2026, 03:00:10", hostile, "Failed", "", long},
 		}, ForeignSeen: "2026-01-12T03:10:00Z",
 	}
+}
+
+func sampleCompanyLinked() CompanyPage {
+	p := sampleCompany()
+	p.Linked, p.Invite.Once, p.Foreign = true, false, nil
+	return p
+}
+
+func sampleCompanyDeleted() CompanyPage {
+	return CompanyPage{Frame: sampleFrame("Gone Ltd", "/companies", "connections"), ID: 12, Name: "Gone Ltd", Deleted: true, Counts: sampleTabs()[1:],
+		Read: "Read 12 Jan, 08:55", Facts: []Fact{{"Deleted in Codat", "12 Jan, 09:00 by ada@example.com", ""}}}
+}
+
+func sampleCompanyForm() CompanyForm {
+	return CompanyForm{Frame: sampleFrame("New company", "/companies", ""), Form: "5b6d2b0e-5a55-4a0c-8a3e-2f6f3f6a9d41"}
+}
+
+func sampleCompanyFormRefused() CompanyForm {
+	p := sampleCompanyForm()
+	p.Name, p.Description, p.Tags = hostile, long, "region\n"+hostile
+	p.Problems = map[string]string{"name": "Codat does not take the sign “<” in a name. Write it without.", "tags": "“region” is no tag: write a name, a colon and a value, like region: UK."}
+	return p
+}
+
+func sampleDelete() EndPage {
+	return EndPage{Frame: sampleFrame("Delete Northwind Ltd", "/companies", ""), CompanyID: 7, Company: "Northwind Ltd", Title: "Delete Northwind Ltd",
+		Means: []string{"Codat deletes the company, its connection, and all that it holds of the customer’s books. This cannot be undone."},
+		Stakes: []Stake{
+			{badges[store.InProgress], "3 expenses, GBP 120.00 and USD 20.00", "Sent already, and not finished."}, {badges[store.OnHold], "1 expense, GBP 8.00", "Not sent yet."},
+		},
+		Path: "/companies/7/delete", Button: "Delete in Codat", Confirm: "Northwind Ltd", Typed: hostile, Problems: map[string]string{"name": "That is not the name of the company."}}
+}
+
+func sampleUnlink() EndPage {
+	return EndPage{Frame: sampleFrame("Unlink Xero", "/companies", ""), CompanyID: 10, Company: hostile, Title: "Unlink " + long, Means: []string{hostile},
+		Path: "/companies/10/connections/3/unlink", Button: "Unlink in Codat"}
 }
 
 func sampleDeliveries() DeliveriesPage {
@@ -338,7 +403,7 @@ func samples() map[string]templ.Component {
 	checked := sampleExpense()
 	checked.Badge, checked.Action, checked.Pushes = badges[store.NeedsChecking], "", nil
 	checked.Why = &Explanation{Title: "What needs checking", Cause: "Codat gave up waiting for Xero; the expense may be in the ledger.", Do: "Look in Xero for EXP-2040, GBP 54.00, 12 Jan 2026.", Who: "Anyone with access to Xero"}
-	bareCompany := CompanyPage{Frame: sampleFrame(hostile, "/companies", "connections"), ID: 10, Name: hostile, LinkURL: "javascript:alert(1)", Read: "Not read yet"}
+	bareCompany := CompanyPage{Frame: sampleFrame(hostile, "/companies", "connections"), ID: 10, Name: hostile, Invite: Invite{"Ask the customer", "javascript:alert(1)", false, QR{}}, Read: "Not read yet"}
 	checkRefused, checkDecided := sampleCheck(), sampleCheck()
 	checkRefused.Record, checkRefused.Problems = hostile, map[string]string{"record": "That record is EXP-2033 already.", "looked": "Look there first, then tick the box."}
 	checkDecided.Open, checkDecided.Badge = false, badges[store.Complete]
@@ -352,8 +417,14 @@ func samples() map[string]templ.Component {
 		"expense": Expense(sampleExpense()), "expense-plain": Expense(samplePlainExpense()), "expense-check": Expense(checked),
 		"new": ExpenseNew(sampleForm()), "new-empty": ExpenseNew(one), "new-refused": ExpenseNew(sampleFormRefused()),
 		"companies": Companies(sampleCompanies()), "companies-empty": Companies(CompaniesPage{Frame: sampleFrame("Companies", "/companies", "connections")}),
-		"company": Company(sampleCompany()), "company-bare": Company(bareCompany),
+		"companies-deleted": Companies(sampleCompaniesDeleted()),
+		"company":           Company(sampleCompany()), "company-bare": Company(bareCompany),
+		"company-linked": Company(sampleCompanyLinked()), "company-deleted": Company(sampleCompanyDeleted()),
+		"company-new": CompanyNew(sampleCompanyForm()), "company-new-refused": CompanyNew(sampleCompanyFormRefused()),
+		"company-delete": End(sampleDelete()), "company-unlink": End(sampleUnlink()),
 		"connections":       Connections(ConnectionsPage{Frame: sampleFrame("Connections", "/connections", "connections"), Connections: sampleConnections()}),
+		"connections-none":  Connections(ConnectionsPage{Frame: sampleFrame("Connections", "/connections", "connections"), Tabs: sampleTabs()[:2], Show: "stale", First: "/connections?show=stale"}),
+		"connection":        Connection(sampleConnection()),
 		"connections-empty": Connections(ConnectionsPage{Frame: sampleFrame("Connections", "/connections", "connections")}),
 		"deliveries":        Deliveries(sampleDeliveries()), "deliveries-empty": Deliveries(DeliveriesPage{Frame: sampleFrame("Deliveries", "/deliveries", "")}),
 		"deliveries-filtered": Deliveries(sampleDeliveriesFiltered()), "delivery": Delivery(sampleDelivery()),

@@ -26,6 +26,29 @@ type Flash struct {
 	Sentence string
 	Bad      bool // it did not work
 	Others   Others
+	Anyway   Anyway
+}
+
+// Anyway is the button that sends expenses although it was said what would fail. Without ids there is none.
+type Anyway struct {
+	IDs    []int64
+	Path   string
+	Button string // "Push these 12 anyway"
+}
+
+// Preflight is what would fail if an expense were pushed as it is.
+type Preflight struct {
+	Title  string
+	Items  []PreflightItem
+	Anyway Anyway
+}
+
+// PreflightItem is one thing that would fail, or may.
+type PreflightItem struct {
+	Stops    bool // it is certain
+	Sentence string
+	Do       string
+	Link     Link
 }
 
 // Others are expenses that failed for the same reason as one, to be retried together. Without ids there are none.
@@ -75,7 +98,7 @@ type Row struct {
 	Company     string
 	Ledger      string // "Xero · proven 4 min ago", "Sage 50 · down", "No accounting connection"
 	Amount      string // "GBP 86.40"
-	Action      string // "Push", "Retry", "Check" or "": Push and Retry are forms, Check a link to the expense
+	Action      string // "Push", "Retry", "Check", "Fix" or "": Push and Retry are forms, Check and Fix links to the expense
 }
 
 // ExpensesPage is the list of expenses.
@@ -122,6 +145,7 @@ type ExpensePage struct {
 	Amount    string
 	Action    string       // Push, Retry, Check or ""
 	Why       *Explanation // of the newest push, when it failed or needs checking
+	Preflight *Preflight   // what would fail if it were pushed as it is, nil for nothing
 	Others    Others       // expenses that failed with it
 	Creates   []Want       // what a push makes in the ledger first
 	Ledger    string       // whose ledger: "Xero"
@@ -225,7 +249,13 @@ type AttemptItem struct {
 // CompaniesPage lists the companies.
 type CompaniesPage struct {
 	Frame
+	Tabs      []Tab // those that Codat has, and those that it has deleted
+	Deleted   bool  // the latter are shown
+	Query     string
+	Clear     string // href without the query
 	Companies []CompanyRow
+	Previous  string // hrefs, "" where there is none
+	Next      string
 }
 
 // CompanyRow is one company in the list.
@@ -237,6 +267,7 @@ type CompanyRow struct {
 	Counts     []Tab  // per status that has expenses, with links into the list
 	Read       string // "books read 4 min ago", "books not read yet"
 	Trouble    string // why the last reading stopped, "" when it did not
+	Gone       string // "deleted in Codat 12 Jan, 09:00", "" while it is there
 }
 
 // CompanyPage is one company.
@@ -245,7 +276,13 @@ type CompanyPage struct {
 	ID          int64
 	Name        string
 	Facts       []Fact
-	LinkURL     string // Codat's page where the customer adds or mends a connection
+	Description string
+	Tags        []string // "region: UK"
+	Deleted     bool     // Codat has it no more
+	Invite      Invite   // how the customer is asked to link
+	Linked      bool     // nobody needs to be asked just now
+	Mapping     string   // href, "" where there is nothing to map
+	Ends        []Link   // for administrators: what ends a connection, or the company
 	Connections []ConnectionRow
 	Counts      []Tab
 	Banks       []Option // the default bank account; the first option is "None: an expense must say it"
@@ -267,6 +304,7 @@ type Foreign struct {
 
 // ConnectionRow is one connection, the same for everybody; the row of the page and of the live stream.
 type ConnectionRow struct {
+	ID        int64
 	CodatID   string
 	Platform  string
 	CompanyID int64
@@ -276,20 +314,57 @@ type ConnectionRow struct {
 	Icon      string
 	Word      string // "Linked", "Access lost", "Unlinked", "Waiting for the customer"
 	Meaning   string // a sentence
-	Proven    string // "last proven 4 min ago", "never proven"
+	Proven    string // "Last proven: wrote to Xero", "Never proven"
+	ProvenAgo Ago    // of Proven
 	Since     string // "since 12 Jan, 09:12"
+	Checking  string // "Being checked since 14:02", "" while no check is under way
+	Checked   string // how the last check ended, when that proved nothing
 	Errors    []string
 	OnHold    string // "17 expenses, GBP 8,402.10, wait for it", "" when none do
 	OnHoldTo  string // href of those
 	Mend      Link   // where it is mended
 	Messages  string // href of the webhooks about it, for administrators
+	Gone      bool   // deleted: nothing can be done with it
+}
+
+// Ago is how long ago something was, which the live script keeps true. One without a Time is not shown.
+type Ago struct {
+	Text string // "3 h ago"
+	Time string // machine-readable
+	Full string // "12 Jan 2026, 14:02:11"
 }
 
 // ConnectionsPage lists the connections; those that need a person first.
 type ConnectionsPage struct {
 	Frame
+	Tabs        []Tab // all, broken, stale, pending
+	Show        string
 	Connections []ConnectionRow
-	Paused      bool // by a person, all of sending
+	First, Next string // hrefs, "" where there is none
+	Paused      bool   // by a person, all of sending
+}
+
+// ConnectionPage is one connection with its history, newest first.
+type ConnectionPage struct {
+	Frame
+	Row         ConnectionRow
+	Facts       []Fact
+	Moments     []ConnectionMoment
+	First, Next string // hrefs, "" where there is none
+}
+
+// ConnectionMoment is something that happened to a connection, or was heard of it.
+type ConnectionMoment struct {
+	Time   string // "12 Jan 2026, 14:02:11": when it happened, as Codat says, or when we heard
+	Full   string // machine-readable, for <time datetime>
+	Heard  string // "heard 14:02:13", "" when Time is that
+	Word   string
+	Tone   string
+	Icon   string
+	Source string // "Codat told us (connection.disconnected)"
+	Cause  string // in Codat’s words
+	Late   bool   // it came too late to change anything
+	Link   Link   // the message, for administrators
 }
 
 // LoginPage is the sign-in form.

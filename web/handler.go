@@ -89,9 +89,10 @@ type Adapter struct {
 //   - sql.ErrNoRows: 404
 //   - *http.MaxBytesError: 413
 //   - what Unavailable knows: 503 with Retry-After
-//   - anything else, and a panic: 500
+//   - anything else, and a panic: Mistake
 //
-// It is logged once. When the answer has begun already, or the reader has gone, that is all that happens.
+// It is logged once. When the answer has begun already that is all that happens. When the reader has gone there is no answer either:
+// none at all, for net/http would make a 200 of silence, and a reader that has only ended its own side would believe it.
 func (a Adapter) Handle(h HandlerFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		res := record(w)
@@ -111,7 +112,7 @@ func (a Adapter) Handle(h HandlerFunc) http.Handler {
 func (a Adapter) answer(w *response, r *http.Request, err error) {
 	if a.readerGone(r, err) {
 		w.gone()
-		return
+		panic(http.ErrAbortHandler)
 	}
 	e, level := a.classify(err)
 	attrs := []any{"method", r.Method, "route", r.Pattern, "status", e.Status, "err", err}

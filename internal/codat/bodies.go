@@ -5,14 +5,15 @@ import (
 	"encoding/json"
 )
 
-// DirectCost is the body of a push to directCosts: a cost paid at once. Amounts are exact JSON numbers in Currency; an empty
-// one is left out, which Codat refuses where it is required. Totals are the sums of the lines, and of the allocation.
+// DirectCost is the body of a push to directCosts: a cost paid at once. Amounts are exact JSON numbers in Currency. What is empty
+// is left out: platforms differ in what they take and require, and their PushOptions say. Totals are the sums of the lines, and of
+// the allocation.
 type DirectCost struct {
 	Reference          string              `json:"reference,omitempty"`
 	Note               string              `json:"note,omitempty"`
 	ContactRef         *ContactRef         `json:"contactRef,omitempty"`
-	IssueDate          string              `json:"issueDate"` // 2026-01-05T00:00:00, without a zone: the company's own day
-	Currency           string              `json:"currency"`  // ISO 4217
+	IssueDate          string              `json:"issueDate,omitempty"` // 2026-01-05T00:00:00, without a zone: the company's own day
+	Currency           string              `json:"currency,omitempty"`  // ISO 4217
 	CurrencyRate       json.Number         `json:"currencyRate,omitempty"`
 	LineItems          []LineItem          `json:"lineItems"`
 	PaymentAllocations []PaymentAllocation `json:"paymentAllocations"`
@@ -23,27 +24,32 @@ type DirectCost struct {
 
 // LineItem is one line of a cost.
 type LineItem struct {
-	Description string      `json:"description,omitempty"`
-	Quantity    json.Number `json:"quantity,omitempty"`
-	UnitAmount  json.Number `json:"unitAmount,omitempty"`
-	SubTotal    json.Number `json:"subTotal,omitempty"` // before tax
-	TaxAmount   json.Number `json:"taxAmount,omitempty"`
-	TotalAmount json.Number `json:"totalAmount,omitempty"`
-	AccountRef  *Ref        `json:"accountRef,omitempty"`
-	TaxRateRef  *Ref        `json:"taxRateRef,omitempty"`
+	Description          string      `json:"description,omitempty"`
+	Quantity             json.Number `json:"quantity,omitempty"`
+	UnitAmount           json.Number `json:"unitAmount,omitempty"`
+	SubTotal             json.Number `json:"subTotal,omitempty"` // before tax
+	TaxAmount            json.Number `json:"taxAmount,omitempty"`
+	TotalAmount          json.Number `json:"totalAmount,omitempty"`
+	AccountRef           *Ref        `json:"accountRef,omitempty"`
+	TaxRateRef           *Ref        `json:"taxRateRef,omitempty"`
+	TrackingCategoryRefs []Ref       `json:"trackingCategoryRefs,omitzero"` // an empty one is said
 }
 
-// PaymentAllocation says how a cost was paid. Codat wants both objects to be there.
+// PaymentAllocation says how a cost was paid.
 type PaymentAllocation struct {
-	Payment    Payment    `json:"payment"`
-	Allocation Allocation `json:"allocation"`
+	Payment    Payment     `json:"payment"`
+	Allocation *Allocation `json:"allocation,omitempty"`
 }
 
 // Payment is what left the account paid from.
 type Payment struct {
+	ID           string      `json:"id,omitempty"`
+	Note         string      `json:"note,omitempty"`
+	Reference    string      `json:"reference,omitempty"`
 	AccountRef   *Ref        `json:"accountRef,omitempty"` // a bank or card account
 	Currency     string      `json:"currency,omitempty"`
 	CurrencyRate json.Number `json:"currencyRate,omitempty"`
+	PaidOnDate   string      `json:"paidOnDate,omitempty"`
 	TotalAmount  json.Number `json:"totalAmount,omitempty"`
 }
 
@@ -54,6 +60,33 @@ type Allocation struct {
 	TotalAmount  json.Number `json:"totalAmount,omitempty"`
 }
 
+// BankPayment is a directCost in the shape that Sage 50 (UK) has for it: the account paid from is the cost's own, a line has a tax
+// code and one department.
+type BankPayment struct {
+	Reference    string            `json:"reference,omitempty"`
+	IssueDate    string            `json:"issueDate"`
+	Currency     string            `json:"currency"`
+	CurrencyRate json.Number       `json:"currencyRate,omitempty"`
+	AccountRef   Ref               `json:"accountRef"`
+	SubTotal     json.Number       `json:"subTotal"`
+	TaxAmount    json.Number       `json:"taxAmount"`
+	TotalAmount  json.Number       `json:"totalAmount"`
+	LineItems    []BankPaymentLine `json:"lineItems"`
+}
+
+// BankPaymentLine is one line of a BankPayment.
+type BankPaymentLine struct {
+	Description          string      `json:"description,omitempty"`
+	AccountRef           Ref         `json:"accountRef"`
+	UnitAmount           json.Number `json:"unitAmount"` // never negative
+	Quantity             json.Number `json:"quantity"`   // 1 or -1
+	SubTotal             json.Number `json:"subTotal"`
+	TaxAmount            json.Number `json:"taxAmount"`
+	TotalAmount          json.Number `json:"totalAmount"`
+	TaxCode              json.Number `json:"taxCode,omitempty"`
+	TrackingCategoryRefs *Ref        `json:"trackingCategoryRefs,omitempty"`
+}
+
 // Ref names another record of the same ledger by its id.
 type Ref struct {
 	ID string `json:"id"`
@@ -62,7 +95,7 @@ type Ref struct {
 // ContactRef names a supplier or a customer.
 type ContactRef struct {
 	ID       string `json:"id"`
-	DataType string `json:"dataType"` // suppliers or customers
+	DataType string `json:"dataType,omitempty"` // suppliers or customers
 }
 
 // AccountBody is the body of a push to accounts. What is required depends on the platform: its PushOptions say.

@@ -85,8 +85,13 @@ func TestRequests(t *testing.T) {
 			request{"GET", "/companies?" + page, "", ""}},
 		"Company": {func(c *codat.Client) error { return failed(c.Company(ctx, "co")) },
 			request{"GET", "/companies/co", "", ""}},
-		"CreateCompany": {func(c *codat.Client) error { return failed(c.CreateCompany(ctx, "Toft")) },
-			request{"POST", "/companies", "new", `{"name":"Toft"}`}},
+		"CreateCompany": {func(c *codat.Client) error {
+			return failed(c.CreateCompany(ctx, "the-key", codat.NewCompany{Name: "Toft"}))
+		},
+			request{"POST", "/companies", "the-key", `{"name":"Toft"}`}},
+		"CreateCompany with all": {func(c *codat.Client) error {
+			return failed(c.CreateCompany(ctx, "the-key", codat.NewCompany{Name: "Toft", Description: "Bikes", Tags: map[string]string{"region": "uk"}}))
+		}, request{"POST", "/companies", "the-key", `{"name":"Toft","description":"Bikes","tags":{"region":"uk"}}`}},
 		"DeleteCompany": {func(c *codat.Client) error { return c.DeleteCompany(ctx, "co") },
 			request{"DELETE", "/companies/co", "", ""}},
 		"Connections": {func(c *codat.Client) error { return failed(c.Connections(ctx, "co", 2)) },

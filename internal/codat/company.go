@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
+	"strings"
 )
 
 // Company is a customer's business as Codat knows it.
@@ -28,9 +30,35 @@ func (c *Client) Company(ctx context.Context, company string) (Company, error) {
 	return identified(ctx, c, get("companies", company), func(v Company) string { return v.ID })
 }
 
-// CreateCompany makes a company. Codat strips characters it does not like from its name.
-func (c *Client) CreateCompany(ctx context.Context, name string) (Company, error) {
-	r := post(map[string]string{"name": name}, "companies")
+// NewCompany is a company to be made.
+type NewCompany struct {
+	Name        string            `json:"name"` // of signs that Codat takes; see StrangeSigns
+	Description string            `json:"description,omitempty"`
+	Tags        map[string]string `json:"tags,omitempty"`
+}
+
+// What Codat takes of tags.
+const (
+	MostTags    = 10
+	LongestTag  = 100        // characters of a value
+	nameSigns   = `-',&@.?!` // beside letters, digits and spaces
+	nameLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 "
+)
+
+// StrangeSigns are the signs of a company's name that Codat would leave out without a word, each once.
+func StrangeSigns(name string) []string {
+	var strange []string
+	for _, sign := range name {
+		if !strings.ContainsRune(nameLetters+nameSigns, sign) && !slices.Contains(strange, string(sign)) {
+			strange = append(strange, string(sign))
+		}
+	}
+	return strange
+}
+
+// CreateCompany makes a company. For 90 minutes Codat answers the same company again under the same key.
+func (c *Client) CreateCompany(ctx context.Context, key string, company NewCompany) (Company, error) {
+	r := call{method: http.MethodPost, path: []string{"companies"}, key: key, body: marshal(company)}
 	return identified(ctx, c, r, func(v Company) string { return v.ID })
 }
 
@@ -43,7 +71,8 @@ func (c *Client) DeleteCompany(ctx context.Context, company string) error {
 // Info is what a company's ledger says of the company.
 type Info struct {
 	CompanyName  string `json:"companyName"`
-	BaseCurrency string `json:"baseCurrency"` // ISO 4217
+	BaseCurrency string `json:"baseCurrency"`          // ISO 4217
+	PlatformRef  string `json:"accountingPlatformRef"` // what the accounting package calls the business, "" where it does not say
 }
 
 // Info reads the company's details as last synced. Before the first sync it is a 404.

@@ -25,7 +25,14 @@ type Account struct {
 	Type                   string       `json:"type"` // Asset, Expense, Income, Liability, Equity, Unknown
 	Status                 RecordStatus `json:"status"`
 	IsBankAccount          bool         `json:"isBankAccount"`
+	ValidDatatypeLinks     []DataLinks  `json:"validDatatypeLinks"` // what it can be used for; often none is told, which proves nothing
 	Metadata               Metadata     `json:"metadata"`
+}
+
+// DataLinks are the properties of other records that may name a property of this one.
+type DataLinks struct {
+	Property string   `json:"property"` // Id
+	Links    []string `json:"links"`    // such as DirectCost.LineItems.AccountRef.Id
 }
 
 // BankAccount is an account that money is paid from.
@@ -58,6 +65,16 @@ type TaxRate struct {
 	Metadata         Metadata     `json:"metadata"`
 }
 
+// TrackingCategory is a dimension of a ledger, or a value of one that stands under it.
+type TrackingCategory struct {
+	ID          string       `json:"id"`
+	Name        string       `json:"name"`
+	ParentID    string       `json:"parentId"`
+	HasChildren bool         `json:"hasChildren"`
+	Status      RecordStatus `json:"status"`
+	Metadata    Metadata     `json:"metadata"`
+}
+
 // Accounts reads a page of the chart of accounts as last synced. Before the first sync it is a 404 or a 409, like all records.
 func (c *Client) Accounts(ctx context.Context, company string, page int) (Page[Account], error) {
 	return list[Account](ctx, c, get("companies", company, "data", "accounts"), page)
@@ -76,6 +93,11 @@ func (c *Client) Suppliers(ctx context.Context, company string, page int) (Page[
 // TaxRates reads a page of the tax rates as last synced.
 func (c *Client) TaxRates(ctx context.Context, company string, page int) (Page[TaxRate], error) {
 	return list[TaxRate](ctx, c, get("companies", company, "data", "taxRates"), page)
+}
+
+// TrackingCategories reads a page of the tracking categories as last synced.
+func (c *Client) TrackingCategories(ctx context.Context, company string, page int) (Page[TrackingCategory], error) {
+	return list[TrackingCategory](ctx, c, get("companies", company, "data", "trackingCategories"), page)
 }
 
 // PullOperation is one reading by Codat of one data type from the ledger.

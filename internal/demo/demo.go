@@ -54,7 +54,7 @@ func Load(ctx context.Context, s *store.Store, by store.User) error {
 	if err != nil {
 		return fmt.Errorf("load demo expenses: %w", err)
 	}
-	return nil
+	return chooseDepartment(ctx, s, by, companies)
 }
 
 // move shifts all dates by as many days, so that the newest becomes that day.

@@ -37,3 +37,12 @@ func (c Cause) UnknownRecord() bool {
 	}
 	return false
 }
+
+// Shut reports whether Codat was not let into the ledger: the connection does not work, whatever its status says.
+func (c Cause) Shut() bool {
+	switch c {
+	case "connection_lost", "connection_gone":
+		return true
+	}
+	return false
+}

@@ -36,7 +36,7 @@ func (i *Inbox) apply(ctx context.Context, tx *store.Tx, ds []*store.Delivery) e
 		apply, known := events[e.Kind]
 		switch {
 		case err != nil:
-			d.Verdict = store.VerdictUnreadable
+			d.Verdict, d.Error = store.VerdictUnreadable, "The message is not JSON that can be read."
 		case e.Push != nil && e.Push.Key != "":
 			pushes = append(pushes, pushNews(d, e.Push))
 		case !known:
@@ -77,18 +77,18 @@ func applyConnection(i *Inbox, ctx context.Context, tx *store.Tx, d *store.Deliv
 	if e.Connection == nil || e.Connection.ID == "" {
 		return store.VerdictIgnored, nil
 	}
-	company, err := tx.CompanyByCodatID(ctx, e.CompanyID)
+	company, err := tx.CompanyOfNews(ctx, e.CompanyID)
 	if errors.Is(err, store.ErrNotFound) {
-		i.ReadCompany(e.CompanyID) // made in Codat's portal, perhaps
+		i.ReadCompany(e.CompanyID) // made in Codat's portal, perhaps: when it is added, this is applied after all
 		return store.VerdictNotOurs, nil
 	}
 	if err != nil {
 		return "", err
 	}
 	news := store.ConnectionNews{CodatID: e.Connection.ID, Status: string(e.Connection.Status), PlatformKey: e.Connection.PlatformKey,
-		At: e.Generated, Deleted: e.Connection.Verb == "deleted", Actor: "Codat"}
+		At: e.Generated, Deleted: e.Connection.Verb == "deleted", Actor: "Codat", Event: e.Type, DeliveryID: &d.ID}
 	if news.At.IsZero() {
-		news.At = d.ReceivedAt // legacy messages do not say when
+		news.At, news.Untimed = d.ReceivedAt, true // legacy messages do not say when
 	}
 	if c := e.Connection.Connection; c != nil {
 		news.PlatformName, news.SourceType, news.LinkURL = c.PlatformName, c.SourceType, c.LinkURL
@@ -104,8 +104,8 @@ func applyConnection(i *Inbox, ctx context.Context, tx *store.Tx, d *store.Deliv
 		return "", err
 	}
 	d.CompanyID, d.ConnectionID = &company.ID, &id
-	i.ReadCompany(e.CompanyID) // of old news, too: Codat's clock may not be ours
-	if !changed {
+	i.ReadCompany(e.CompanyID)    // of old news, too: Codat's clock may not be ours
+	if !changed && d.Tries == 0 { // else it waited for its company, which it made known
 		return store.VerdictDuplicate, nil
 	}
 	return store.VerdictApplied, nil
@@ -115,13 +115,18 @@ func applyCompanyCreated(i *Inbox, ctx context.Context, tx *store.Tx, d *store.D
 	if e.Company == nil || e.Company.ID == "" {
 		return store.VerdictIgnored, nil
 	}
-	c, err := tx.SaveCompany(ctx, e.Company.ID, e.Company.Name, e.Company.Redirect)
+	i.ReadCompany(e.Company.ID) // it may have another name by now
+	verdict := store.VerdictDuplicate
+	c, err := tx.CompanyByCodatID(ctx, e.Company.ID)
+	if errors.Is(err, store.ErrNotFound) {
+		verdict = store.VerdictApplied
+		c, err = tx.SaveCompany(ctx, e.Company.ID, e.Company.Name, e.Company.Redirect)
+	}
 	if err != nil {
 		return "", err
 	}
 	d.CompanyID = &c.ID
-	i.ReadCompany(e.Company.ID)
-	return store.VerdictApplied, nil
+	return verdict, nil
 }
 
 var companyGone = store.Failure{Fact: json.RawMessage(`{}`), Cause: string(explain.CauseCompanyGone), Rules: explain.Version}
@@ -135,6 +140,9 @@ func applyCompanyDeleted(i *Inbox, ctx context.Context, tx *store.Tx, d *store.D
 		return "", err
 	}
 	d.CompanyID = &c.ID
+	if c.DeletedAt != nil {
+		return store.VerdictDuplicate, nil
+	}
 	if old, err := tx.Old(ctx, d.ReceivedAt); err != nil {
 		return "", err
 	} else if old { // it may be back: Codat knows
@@ -154,6 +162,15 @@ func applyCompanyChanged(i *Inbox, _ context.Context, _ *store.Tx, _ *store.Deli
 
 // applyRateLimit believes only fresh news of a quota that is used up: a new one may have begun, and the next send finds out.
 func applyRateLimit(_ *Inbox, ctx context.Context, tx *store.Tx, d *store.Delivery, e codat.Event) (store.Verdict, error) {
+	at := e.Generated
+	if at.IsZero() {
+		at = d.ReceivedAt // legacy messages do not say when
+	}
+	if newest, err := tx.QuotaTold(ctx, at); err != nil {
+		return "", err
+	} else if !newest {
+		return store.VerdictDuplicate, nil
+	}
 	changed := false
 	old, err := tx.Old(ctx, d.ReceivedAt)
 	switch {
@@ -177,7 +194,7 @@ func applyRateLimit(_ *Inbox, ctx context.Context, tx *store.Tx, d *store.Delive
 }
 
 // kept are the data types of a customer's ledger that we hold a copy of, in Codat's spelling.
-var kept = []string{"chartOfAccounts", "accounts", "bankAccounts", "suppliers", "taxRates"}
+var kept = []string{"chartOfAccounts", "accounts", "bankAccounts", "suppliers", "taxRates", "trackingCategories"}
 
 func applyRead(i *Inbox, ctx context.Context, tx *store.Tx, d *store.Delivery, e codat.Event) (store.Verdict, error) {
 	c, err := tx.CompanyByCodatID(ctx, e.CompanyID)
@@ -188,12 +205,35 @@ func applyRead(i *Inbox, ctx context.Context, tx *store.Tx, d *store.Delivery, e
 		return "", err
 	}
 	d.CompanyID = &c.ID
+	at := e.Generated
+	if at.IsZero() {
+		at = d.ReceivedAt // legacy messages do not say when
+	}
+	verdict, again := store.VerdictIgnored, false
 	for _, r := range e.Reads {
-		// An AuthError says that access was lost; the connection itself says since when and why.
-		if r.Status == "AuthError" || slices.Contains(kept, r.DataType) {
-			i.ReadCompany(e.CompanyID)
-			return store.VerdictApplied, tx.FindConnection(ctx, d, r.ConnectionID)
+		var about bool
+		switch {
+		case r.Status == "Complete" && r.ConnectionID != "":
+			if about, err = tx.ConnectionRead(ctx, r.ConnectionID, at); err != nil {
+				return "", err
+			}
+			again = again || slices.Contains(kept, r.DataType)
+		case r.Status == "AuthError": // access was lost; the connection itself says since when and why
+			if err := tx.ConnectionShut(ctx, r.ConnectionID); err != nil {
+				return "", err
+			}
+			again = true
+		case slices.Contains(kept, r.DataType):
+			again = true
+		}
+		if (about || again) && verdict == store.VerdictIgnored {
+			if verdict, err = store.VerdictApplied, tx.FindConnection(ctx, d, r.ConnectionID); err != nil {
+				return "", err
+			}
 		}
 	}
-	return store.VerdictIgnored, nil
+	if again {
+		i.ReadCompany(e.CompanyID)
+	}
+	return verdict, nil
 }

@@ -276,3 +276,32 @@ func TestOldNewsIsNotBelieved(t *testing.T) {
 		t.Errorf("companies to be read: %v", asked)
 	}
 }
+
+// Older news of the quota undoes nothing; a company that is known, or gone, already is no news.
+func TestLateNews(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	tomorrow := time.Now().UTC().Add(10 * time.Hour).Format(time.RFC3339)
+	for _, test := range []struct {
+		body    string
+		verdict store.Verdict
+	}{
+		{`{"id":"1","eventType":"client.rateLimit.reached","generatedDate":"2026-01-01T10:00:00Z","payload":{"quotaRemaining":0,"expiryDate":"` + tomorrow + `"}}`, store.VerdictApplied},
+		{`{"id":"2","eventType":"client.rateLimit.reset","generatedDate":"2026-01-01T10:05:00Z","payload":{}}`, store.VerdictApplied},
+		{`{"id":"3","eventType":"client.rateLimit.reached","generatedDate":"2026-01-01T10:01:00Z","payload":{"quotaRemaining":0,"expiryDate":"` + tomorrow + `"}}`, store.VerdictDuplicate},
+		{`{"id":"4","eventType":"company.created","payload":{"id":"northwind","name":"An older name"}}`, store.VerdictDuplicate},
+		{`{"id":"5","eventType":"company.created","payload":{"id":"litware","name":"Litware"}}`, store.VerdictApplied},
+		{`{"id":"6","eventType":"company.deleted","payload":{"id":"northwind"}}`, store.VerdictApplied},
+		{`{"id":"7","eventType":"company.deleted","payload":{"id":"northwind"}}`, store.VerdictDuplicate},
+	} {
+		if d := w.receive(test.body); d.Verdict != test.verdict {
+			t.Errorf("%s is %s, want %s", test.body, d.Verdict, test.verdict)
+		}
+	}
+	if ps := w.pauses(); len(ps) != 0 {
+		t.Errorf("pauses %+v", ps)
+	}
+	if c, err := w.Store.Company(t.Context(), w.company); err != nil || c.Name != "Northwind" {
+		t.Errorf("company %+v, error %v", c, err)
+	}
+}

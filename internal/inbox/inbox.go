@@ -41,7 +41,7 @@ func (i *Inbox) Wake() {
 func (i *Inbox) Run(ctx context.Context) error {
 	ticker := time.NewTicker(time.Second)
 	defer ticker.Stop()
-	tidy := time.NewTicker(tidyEvery)
+	tidy := time.NewTimer(tidySoon)
 	defer tidy.Stop()
 	for {
 		if err := i.ApplyDue(ctx); err != nil && ctx.Err() == nil {
@@ -53,8 +53,14 @@ func (i *Inbox) Run(ctx context.Context) error {
 		case <-ticker.C:
 		case <-i.wakes():
 		case <-tidy.C:
-			if err := i.tidy(ctx); err != nil && ctx.Err() == nil {
+			more, err := i.Store.TidyDeliveries(ctx)
+			if err != nil && ctx.Err() == nil {
 				i.Log.Error("tidy deliveries", "error", err)
+			}
+			if more {
+				tidy.Reset(tidySoon)
+			} else {
+				tidy.Reset(tidyEvery)
 			}
 		}
 	}
@@ -63,6 +69,7 @@ func (i *Inbox) Run(ctx context.Context) error {
 const (
 	batch     = 100 // deliveries that share a transaction
 	tidyEvery = 10 * time.Minute
+	tidySoon  = time.Second // where there is more: news comes first
 )
 
 // ApplyDue applies all deliveries that are due. An error is that of the last one that failed; the others are applied.
@@ -78,13 +85,4 @@ func (i *Inbox) ApplyDue(ctx context.Context) error {
 		}
 	}
 	return failed
-}
-
-func (i *Inbox) tidy(ctx context.Context) error {
-	for ctx.Err() == nil {
-		if more, err := i.Store.TidyDeliveries(ctx); !more || err != nil {
-			return err
-		}
-	}
-	return nil
 }

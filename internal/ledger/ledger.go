@@ -1,13 +1,11 @@
 // Package ledger reads what the customers' books look like from Codat: companies, connections, accounts, bank accounts,
-// suppliers and tax rates, page by page to the end. It reads everything at the start and once a day, and one company when
+// suppliers, tax rates and tracking categories, page by page to the end. It reads everything at the start and once a day, and one company when
 // somebody asks or Codat says that it has new data.
 package ledger
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"iter"
 	"log/slog"
 	"maps"
@@ -18,7 +16,6 @@ import (
 	"time"
 
 	"tallylight/internal/codat"
-	"tallylight/internal/explain"
 	"tallylight/store"
 )
 
@@ -32,6 +29,8 @@ type Reader struct {
 	asked  map[string]request // by Codat's company id
 	wake   chan struct{}
 	wakeUp sync.Once
+
+	choices choices
 }
 
 // request is that a company be read, not before it is due: what failed is tried again ever later.
@@ -164,8 +163,7 @@ func (r *Reader) lookUp(ctx context.Context, codatID string) (store.Company, err
 	}
 	c, err := r.Codat.Company(ctx, codatID)
 	if notFound(err) {
-		gone := store.Failure{Fact: json.RawMessage(`{}`), Cause: string(explain.CauseCompanyGone), Rules: explain.Version}
-		return store.Company{}, r.Store.InTx(ctx, func(tx *store.Tx) error { return tx.CompanyDeleted(ctx, codatID, gone) })
+		return store.Company{}, r.Store.InTx(ctx, func(tx *store.Tx) error { return tx.CompanyDeleted(ctx, codatID, companyGone) })
 	}
 	if err != nil {
 		return store.Company{}, err
@@ -227,6 +225,9 @@ func (r *Reader) save(ctx context.Context, c codat.Company, asked time.Time) (co
 		if company, err = tx.SaveCompany(ctx, c.ID, c.Name, c.Redirect); err != nil {
 			return err
 		}
+		if err := tx.DescribeCompany(ctx, company.ID, c.Description, c.Tags); err != nil {
+			return err
+		}
 		return tx.CompanyListed(ctx, company.ID, asked)
 	})
 	return company, err
@@ -279,14 +280,18 @@ func said(err error) string {
 }
 
 func (r *Reader) read(ctx context.Context, c store.Company) error {
-	if err := r.connections(ctx, c); err != nil {
+	if err := r.connections(ctx, c, store.FromReading); err != nil {
 		return err
 	}
-	if info, err := r.Codat.Info(ctx, c.CodatID); err == nil && store.KnownCurrency(info.BaseCurrency) {
-		if err := r.Store.SetBaseCurrency(ctx, c.ID, info.BaseCurrency); err != nil {
-			return err
+	business := ""
+	if info, err := r.Codat.Info(ctx, c.CodatID); err == nil {
+		business = info.PlatformRef
+		if store.KnownCurrency(info.BaseCurrency) {
+			if err := r.Store.SetBaseCurrency(ctx, c.ID, info.BaseCurrency); err != nil {
+				return err
+			}
 		}
-	} else if err != nil && !notFound(err) {
+	} else if !notFound(err) {
 		r.Log.Warn("read base currency", "company", c.CodatID, "error", err)
 	}
 	conn, err := r.Store.AccountingConnection(ctx, c.ID)
@@ -296,10 +301,15 @@ func (r *Reader) read(ctx context.Context, c store.Company) error {
 	if err != nil {
 		return err
 	}
+	if conn.Status == store.Linked && conn.LastSyncAt != nil && business != "" {
+		if err := r.Store.SetBooksOf(ctx, conn.ID, business); err != nil {
+			return err
+		}
+	}
 	return r.records(ctx, c, conn)
 }
 
-func (r *Reader) connections(ctx context.Context, c store.Company) error {
+func (r *Reader) connections(ctx context.Context, c store.Company, why store.NewsSource) error {
 	asked, err := r.Store.Now(ctx)
 	if err != nil {
 		return err
@@ -313,13 +323,11 @@ func (r *Reader) connections(ctx context.Context, c store.Company) error {
 		}
 		for _, conn := range page {
 			seen = append(seen, conn.ID)
-			errs, err := json.Marshal(conn.Errors)
+			news, err := newsOf(conn, asked, "Tallylight")
 			if err != nil {
-				return fmt.Errorf("keep connection errors: %w", err)
+				return err
 			}
-			news := store.ConnectionNews{CodatID: conn.ID, PlatformName: conn.PlatformName, PlatformKey: conn.PlatformKey, SourceType: conn.SourceType,
-				Status: string(conn.Status), LinkURL: conn.LinkURL, At: asked, Read: true, LastSyncAt: conn.LastSync.Ptr(), CreatedAt: conn.Created.Ptr(),
-				Errors: errs, Actor: "Tallylight"}
+			news.Source = why
 			err = r.Store.InTx(ctx, func(tx *store.Tx) error {
 				_, _, err := tx.SaveConnection(ctx, c.ID, news)
 				return err
@@ -346,6 +354,9 @@ func (r *Reader) records(ctx context.Context, c store.Company, conn store.Connec
 	suppliers := func(ctx context.Context, page int) (codat.Page[codat.Supplier], error) {
 		return r.Codat.Suppliers(ctx, c.CodatID, page)
 	}
+	tracking := func(ctx context.Context, page int) (codat.Page[codat.TrackingCategory], error) {
+		return r.Codat.TrackingCategories(ctx, c.CodatID, page)
+	}
 	taxRates := func(ctx context.Context, page int) (codat.Page[codat.TaxRate], error) {
 		return r.Codat.TaxRates(ctx, c.CodatID, page)
 	}
@@ -365,7 +376,11 @@ func (r *Reader) records(ctx context.Context, c store.Company, conn store.Connec
 	if taxErr == nil {
 		taxErr = reading.Ended(ctx, store.LedgerTaxRates)
 	}
-	return errors.Join(err, unlessNone(supplierErr), unlessNone(taxErr))
+	trackingErr := copyTo(ctx, codat.Pages(ctx, tracking), trackingCategory, reading.Tracking)
+	if trackingErr == nil {
+		trackingErr = reading.Ended(ctx, store.LedgerTracking)
+	}
+	return errors.Join(err, unlessNone(supplierErr), unlessNone(taxErr), unlessNone(trackingErr))
 }
 
 // unlessNone is err, but for Codat's saying that there are no such records: not every platform has them, or lets Codat read them.
@@ -394,8 +409,28 @@ func copyTo[From, To any](ctx context.Context, pages iter.Seq2[[]From, error], c
 }
 
 func account(a codat.Account) store.Account {
+	pays := linked(a.ValidDatatypeLinks, "DirectCost.PaymentAllocations.")
+	if pays != nil && !*pays {
+		pays = nil // it may be a bank account all the same
+	}
 	return store.Account{CodatID: a.ID, NominalCode: a.NominalCode, Name: a.Name, Type: string(a.Type), Category: a.FullyQualifiedCategory,
-		Currency: a.Currency, Status: status(a.Status, a.Metadata), IsBank: a.IsBankAccount}
+		Currency: a.Currency, Status: status(a.Status, a.Metadata), IsBank: a.IsBankAccount,
+		TakesCosts: linked(a.ValidDatatypeLinks, "DirectCost.LineItems."), PaysCosts: pays}
+}
+
+// linked tells whether one of the links is to a property that begins like that, nil when no links are told.
+func linked(links []codat.DataLinks, prefix string) *bool {
+	told, found := false, false
+	for _, l := range links {
+		for _, link := range l.Links {
+			told = true
+			found = found || strings.HasPrefix(link, prefix) && strings.HasSuffix(link, "AccountRef.Id")
+		}
+	}
+	if !told {
+		return nil
+	}
+	return &found
 }
 
 func bankAccount(b codat.BankAccount) store.Account {
@@ -415,6 +450,10 @@ func status(s codat.RecordStatus, m codat.Metadata) string {
 
 func taxRate(t codat.TaxRate) store.TaxRate {
 	return store.TaxRate{CodatID: t.ID, Name: t.Name, Code: t.Code, EffectiveRate: strings.TrimSpace(t.EffectiveTaxRate.String()), Status: status(t.Status, t.Metadata)}
+}
+
+func trackingCategory(t codat.TrackingCategory) store.TrackingCategory {
+	return store.TrackingCategory{CodatID: t.ID, Name: t.Name, ParentID: t.ParentID, HasChildren: t.HasChildren, Status: status(t.Status, t.Metadata)}
 }
 
 func notFound(err error) bool {

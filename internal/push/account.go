@@ -3,6 +3,7 @@ package push
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"tallylight/internal/codat"
@@ -10,19 +11,27 @@ import (
 	"tallylight/store"
 )
 
-// accountBody makes a new expense account of the name that expenses gave their category.
+// accountBody makes a new expense account of the name that expenses gave their category, with the code and the category that a
+// person has chosen for it.
 func accountBody(ctx context.Context, s *store.Store, c store.Claim) ([]byte, error) {
 	p := platformOf(c.PlatformKey)
-	account := codat.AccountBody{Name: c.Label, FullyQualifiedCategory: p.category}
-	if p.codeDigits > 0 {
-		code, err := s.ChooseCode(ctx, c, p.codeDigits)
-		if err != nil {
-			return nil, err
+	said, err := s.CreatedAs(ctx, c.ConnectionID, store.AccountMapping, c.Label)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return nil, err
+	}
+	account := codat.AccountBody{Name: c.Label, FullyQualifiedCategory: or(said.Category, or(p.category, "Expense"))}
+	switch {
+	case said.Code != "":
+		account.NominalCode, err = s.KeepCode(ctx, c, said.Code)
+	case p.codeDigits > 0:
+		if account.NominalCode, err = s.ChooseCode(ctx, c, p.codeDigits); err == nil && account.NominalCode == "" {
+			err = &cannotSend{explain.CauseNoFreeCode, c.Label}
 		}
-		if code == "" {
-			return nil, &cannotSend{explain.CauseNoFreeCode, c.Label}
-		}
-		account.NominalCode = code
+	default:
+		err = nil
+	}
+	if err != nil {
+		return nil, err
 	}
 	if p.typed {
 		account.Type, account.Status = "Expense", "Active"

@@ -108,7 +108,7 @@ func failure(f explain.Fact) *store.Failure {
 	if err != nil { // a struct of strings and numbers
 		panic(fmt.Sprintf("marshal fact: %v", err))
 	}
-	return &store.Failure{Fact: j, Cause: string(cause), Subject: subject, Rules: explain.Version, Unknown: cause.UnknownRecord()}
+	return &store.Failure{Fact: j, Cause: string(cause), Subject: subject, Rules: explain.Version, Unknown: cause.UnknownRecord(), Shut: cause.Shut()}
 }
 
 func problems(items []codat.ValidationItem) []explain.Problem {

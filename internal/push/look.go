@@ -2,7 +2,6 @@ package push
 
 import (
 	"context"
-	"encoding/json"
 	"slices"
 	"time"
 
@@ -149,14 +148,13 @@ func (s *Sweeper) resign(ctx context.Context, sw store.Sweep, step store.SweepSt
 
 // same reports whether a record of the ledger is what body asked for: reference, total, date and currency are equal.
 func same(body []byte, record codat.DirectCostRecord) bool {
-	var sent codat.DirectCost
-	if json.Unmarshal(body, &sent) != nil || sent.Reference == "" || len(sent.IssueDate) < 10 || len(record.IssueDate) < 10 {
+	reference, day, currency, total, ok := asked(body)
+	if !ok || len(record.IssueDate) < len(day) {
 		return false
 	}
-	a, errA := decimal.Parse(sent.TotalAmount.String())
-	b, errB := decimal.Parse(record.TotalAmount.String())
-	return errA == nil && errB == nil && a.CmpAbs(b) == 0 && sent.Reference == record.Reference &&
-		sent.IssueDate[:10] == string(record.IssueDate[:10]) && sent.Currency == record.Currency
+	booked, err := decimal.Parse(record.TotalAmount.String())
+	return err == nil && booked.CmpAbs(total) == 0 && reference == record.Reference &&
+		day == string(record.IssueDate[:len(day)]) && currency == record.Currency
 }
 
 // lookForRecords looks in the ledger for accounts and suppliers in doubt: Codat is asked to read it, then we read what it has.

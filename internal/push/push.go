@@ -16,6 +16,7 @@ import (
 
 // Pressed says what became of a pressed Push or Retry: the ids that are on their way now, and why the others are not.
 type Pressed struct {
+	Button  Button
 	Started []int64
 	Held    []int64 // of Started: their connection is down, and they wait for it
 	Refused []Refused
@@ -25,6 +26,7 @@ type Pressed struct {
 type Refused struct {
 	ID       int64
 	Sentence string
+	Problem  *Problem // what would fail: a person may have it pushed anyway. nil where nobody can
 }
 
 // Button is what was pressed.
@@ -36,11 +38,20 @@ const (
 )
 
 // Press plans a push for each expense among ids that the button may start, all in one transaction, and says of the others
-// why not. Pressing twice, two people pressing, or pressing during a push all end in one push.
+// why not: what would fail is not sent. Pressing twice, two people pressing, or pressing during a push all end in one push.
 func Press(ctx context.Context, s *store.Store, by store.User, button Button, ids []int64) (Pressed, error) {
+	return pressIn(ctx, s, by, button, false, ids)
+}
+
+// PressAnyway is Press for a person who has seen what would fail and wants it sent all the same.
+func PressAnyway(ctx context.Context, s *store.Store, by store.User, button Button, ids []int64) (Pressed, error) {
+	return pressIn(ctx, s, by, button, true, ids)
+}
+
+func pressIn(ctx context.Context, s *store.Store, by store.User, button Button, anyway bool, ids []int64) (Pressed, error) {
 	var done Pressed
 	err := s.InTx(ctx, func(tx *store.Tx) (err error) {
-		done, err = press(ctx, tx, by, button, ids)
+		done, err = press(ctx, tx, by, button, anyway, ids)
 		return err
 	})
 	if err != nil {
@@ -49,8 +60,8 @@ func Press(ctx context.Context, s *store.Store, by store.User, button Button, id
 	return done, nil
 }
 
-func press(ctx context.Context, tx *store.Tx, by store.User, button Button, ids []int64) (Pressed, error) {
-	var done Pressed
+func press(ctx context.Context, tx *store.Tx, by store.User, button Button, anyway bool, ids []int64) (Pressed, error) {
+	done := Pressed{Button: button}
 	pushables, err := tx.LockPushables(ctx, ids)
 	if err != nil {
 		return done, err
@@ -60,10 +71,16 @@ func press(ctx context.Context, tx *store.Tx, by store.User, button Button, ids 
 	for _, p := range pushables {
 		found[p.ID] = true
 		if why := refusal(p, button); why != "" {
-			done.Refused = append(done.Refused, Refused{p.ID, why})
+			done.Refused = append(done.Refused, Refused{ID: p.ID, Sentence: why})
 			continue
 		}
-		plans = append(plans, plan(p, button))
+		f := foresee(p.PlatformName, p.PlatformKey, p.Facts)
+		problem := f.stops()
+		if problem != nil && !anyway {
+			done.Refused = append(done.Refused, Refused{p.ID, p.Reference + " cannot be pushed: " + problem.Short + ".", problem})
+			continue
+		}
+		plans = append(plans, plan(p, button, f, problem != nil))
 		done.Started = append(done.Started, p.ID)
 		if !p.Linked() {
 			done.Held = append(done.Held, p.ID)
@@ -71,7 +88,7 @@ func press(ctx context.Context, tx *store.Tx, by store.User, button Button, ids 
 	}
 	for _, id := range ids {
 		if !found[id] {
-			done.Refused = append(done.Refused, Refused{id, "This expense is not here any more."})
+			done.Refused = append(done.Refused, Refused{ID: id, Sentence: "This expense is not here any more."})
 		}
 	}
 	if len(plans) == 0 {
@@ -88,7 +105,7 @@ func NotThere(ctx context.Context, s *store.Store, by store.User, expenseID int6
 		if err != nil {
 			return err
 		}
-		done, err = press(ctx, tx, by, Retry, []int64{expenseID})
+		done, err = press(ctx, tx, by, Retry, false, []int64{expenseID})
 		return err
 	})
 	if err != nil {
@@ -119,7 +136,7 @@ func replan(ctx context.Context, s *store.Store) error {
 				if err != nil {
 					return err
 				}
-				if _, err := press(ctx, tx, by, Push, withdrawn); err != nil {
+				if _, err := press(ctx, tx, by, Push, true, withdrawn); err != nil { // a person is told by what becomes of it
 					return err
 				}
 			}
@@ -157,9 +174,6 @@ func refusal(p store.Pushable, button Button) string {
 		return p.Reference + " has not been pushed yet. Press Push."
 	case p.ConnectionID == nil:
 		return p.Reference + " cannot go anywhere: its company has no accounting connection."
-	}
-	if f := foresee(p.PlatformName, p.PlatformKey, p.Wants); f.problem != "" {
-		return p.Reference + " cannot be pushed: " + f.problem + "."
 	}
 	return ""
 }

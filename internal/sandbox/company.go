@@ -2,6 +2,8 @@ package sandbox
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
 	"maps"
 	"net/http"
 	"regexp"
@@ -207,6 +209,38 @@ func (s *Sandbox) AddCompany(name, platformKey, currency string) (companyID, con
 	})
 	return companyID, connectionID, err
 }
+
+// Grow adds that many expense accounts and suppliers to the books behind a connection, as of a customer who has been at it for long.
+// Codat has read them already.
+func (s *Sandbox) Grow(connectionID string, accounts, suppliers int) error {
+	var err error
+	failed := s.transact(func(tx *tx) {
+		k := tx.s.state.connections[connectionID]
+		if k == nil {
+			err = noConnection(connectionID)
+			return
+		}
+		day := platformTime(tx.now())
+		for i := range accounts {
+			a := newAccount(fmt.Sprintf("7%05d", i), fmt.Sprintf("%s, department %d", duties[i%len(duties)], i/len(duties)+1), "Expense.Overhead", "Active")
+			a.ID, a.Currency, a.ModifiedDate, a.SourceModifiedDate = seedID(k.ID, "account", i), k.Currencies[0], day, day
+			tx.put(change{On: k.ID, Account: &entry[account]{ID: a.ID, Record: a, WrittenAt: tx.now()}})
+		}
+		for i := range suppliers {
+			v := supplier{ID: seedID(k.ID, "supplier", i), SupplierName: fmt.Sprintf("%s %d Ltd", trades[i%len(trades)], i/len(trades)+1), Addresses: json.RawMessage("[]"),
+				Status: "Active", DefaultCurrency: k.Currencies[0], ModifiedDate: day, SourceModifiedDate: day}
+			tx.put(change{On: k.ID, Supplier: &entry[supplier]{ID: v.ID, Record: v, WrittenAt: tx.now()}})
+		}
+		tx.put(change{On: k.ID, Read: "chartOfAccounts"})
+		tx.put(change{On: k.ID, Read: "suppliers"})
+	})
+	return errors.Join(err, failed)
+}
+
+var (
+	duties = []string{"Travel", "Meals", "Training", "Software", "Freight", "Cleaning", "Repairs", "Stationery", "Telephone", "Advertising"}
+	trades = []string{"Bakery", "Taxi", "Hotel", "Courier", "Printer", "Garage", "Florist", "Electrician"}
+)
 
 // reference is how webhooks speak of a company.
 func (c *company) reference() map[string]any {

@@ -140,12 +140,18 @@ func connectionSever(tx *tx, r *request) (any, error) {
 }
 
 func (s *Sandbox) companyAdd(w http.ResponseWriter, r *http.Request) {
-	var b struct{ Name, PlatformKey, Currency string }
+	var b struct {
+		Name, PlatformKey, Currency string
+		Accounts, Suppliers         int
+	}
 	if json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody)).Decode(&b) != nil || b.Name == "" {
 		refuse(http.StatusBadRequest, "%s", usual[400]).answer().send(w)
 		return
 	}
 	companyID, connectionID, err := s.AddCompany(b.Name, cmp.Or(b.PlatformKey, "gbol"), b.Currency)
+	if err == nil && (b.Accounts > 0 || b.Suppliers > 0) {
+		err = s.Grow(connectionID, b.Accounts, b.Suppliers)
+	}
 	render(map[string]string{"companyId": companyID, "connectionId": connectionID}, err).send(w)
 }
 

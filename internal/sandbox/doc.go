@@ -19,7 +19,8 @@
 //
 //	GET    /_sandbox/ledger/{company}           what was pushed into the books: {"directCosts":[…],"accounts":[…],"suppliers":[…]}
 //	POST   /_sandbox/ledger/{company}           edits the books behind Codat's back: {"accounts":[{"id":"…","status":"Archived"}],"suppliers":[…]}
-//	POST   /_sandbox/companies                  a linked company with a standard chart: {"name":"Litware","platformKey":"gbol","currency":"GBP,EUR"}
+//	POST   /_sandbox/companies                  a linked company with a standard chart: {"name":"Litware","platformKey":"gbol","currency":"GBP,EUR"},
+//	                                            with that many accounts and suppliers more: "accounts":10000,"suppliers":20000
 //	POST   /_sandbox/connections/{id}/sever     as the platform would: nothing is seen of it before the next sync or push
 //	GET    /_sandbox/scenarios                  those that wait for a write
 //	POST   /_sandbox/scenarios                  adds one, or a list

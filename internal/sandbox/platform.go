@@ -17,6 +17,7 @@ type platform struct {
 	chart         string // its standard chart of accounts in charts
 	currency      string // of a company that does not say
 	numbered      bool   // records have numbers for ids, not GUIDs
+	coded         bool   // accounts have their codes for ids
 	taxRates      []taxRate
 }
 
@@ -29,10 +30,20 @@ var platforms = []platform{
 		taxRates: []taxRate{vat("TAX", "Automated Sales Tax", "0"), vat("NON", "No tax", "0")}},
 	{Key: "ndsk", Name: "QuickBooks Online Sandbox", IntegrationID: "56b3a4e6-0d4a-4a06-9a6c-6f5f2f1f2b22", files: "quickbooks", chart: "quickbooks.csv", currency: "USD", numbered: true,
 		taxRates: []taxRate{vat("TAX", "Automated Sales Tax", "0"), vat("NON", "No tax", "0")}},
-	{Key: "hbql", Name: "Sage 50", IntegrationID: "b4f1c3d2-5e6f-4a7b-8c9d-0e1f2a3b4c33", files: "sage50", chart: "sage50.csv", currency: "GBP",
+	{Key: "hbql", Name: "Sage 50", IntegrationID: "b4f1c3d2-5e6f-4a7b-8c9d-0e1f2a3b4c33", files: "sage50", chart: "sage50.csv", currency: "GBP", coded: true,
 		taxRates: []taxRate{vat("T1", "Standard rate", "20"), vat("T0", "Zero rate", "0"), vat("T9", "Outside the scope", "0")}},
 	{Key: "fbrh", Name: "FreeAgent", IntegrationID: "c5a2d4e3-6f70-4b8c-9dae-1f203b4c5d44", files: "freeagent", chart: "xero.csv", currency: "GBP",
 		taxRates: []taxRate{vat("20", "20%", "20"), vat("5", "5%", "5"), vat("0", "0%", "0")}},
+	{Key: "akxx", Name: "Oracle NetSuite", IntegrationID: "e7c4f605-8192-4dae-bfc0-31425d6e7f66", files: "netsuite", chart: "xero.csv", currency: "USD", numbered: true,
+		taxRates: []taxRate{vat("7", "UK standard rate", "20"), vat("-7", "Not taxable", "0")}},
+	{Key: "pqsw", Name: "QuickBooks Desktop", IntegrationID: "f8d50716-92a3-4ebf-80d1-42536e7f8077", files: "quickbooksdesktop", chart: "quickbooks.csv", currency: "USD",
+		taxRates: []taxRate{vat("TAX-20", "Tax", "20")}},
+	{Key: "knfz", Name: "Sage Intacct", IntegrationID: "09e61827-a3b4-4fc0-91e2-53647f809188", files: "intacct", chart: "xero.csv", currency: "USD",
+		taxRates: []taxRate{vat("UK Purchase Goods Standard Rate", "UK Purchase Goods Standard Rate", "20"), vat("UK Purchase Goods Exempt Rate", "UK Purchase Goods Exempt Rate", "0")}},
+	{Key: "trji", Name: "Dynamics 365 Business Central", IntegrationID: "1af72938-b4c5-40d1-82f3-6475809a9299", files: "dynamics", chart: "xero.csv", currency: "GBP",
+		taxRates: []taxRate{vat("VAT20", "Standard VAT", "20"), vat("ZERO", "Zero VAT", "0")}},
+	{Key: "rwuv", Name: "Zoho Books", IntegrationID: "2b083a49-c5d6-41e2-9304-7586919aa3aa", files: "zoho", chart: "xero.csv", currency: "USD",
+		taxRates: []taxRate{vat("460000000042001", "Sales Tax", "10")}},
 	{Key: "mqjo", Name: "Sandbox", IntegrationID: "d6b3e5f4-7081-4c9d-aebf-20314c5d6e55", files: "sandbox", chart: "xero.csv", currency: "GBP",
 		taxRates: []taxRate{vat("INPUT2", "20% (VAT on Expenses)", "20"), vat("NONE", "No VAT", "0")}},
 }

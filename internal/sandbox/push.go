@@ -102,7 +102,7 @@ func pushCreate(dataType string) endpoint {
 		if p.options(dataType) == nil {
 			return nil, unsupported(p, dataType)
 		}
-		if err := wellFormed(dataType, r.body); err != nil {
+		if err := wellFormed(p, dataType, r.body); err != nil {
 			return nil, err
 		}
 		o := &operation{Key: uuid.NewString(), DataType: dataType, Body: bytes.Clone(r.body)}
@@ -279,7 +279,7 @@ func (tx *tx) writeCost(k *connection, o *operation) {
 	b := tx.s.state.books[k.ID]
 	c := parseCost(o.Body)
 	var problems []problem
-	problems, o.Warnings = costProblems(p, k, b, c)
+	problems, o.Warnings = costProblems(p, k, b, o.Body, tx.now())
 	if len(problems) > 0 {
 		o.refused(problems)
 		return

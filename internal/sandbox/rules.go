@@ -62,6 +62,7 @@ type costBody struct {
 	Reference          string       `json:"reference"`
 	Note               string       `json:"note"`
 	ContactRef         *ref         `json:"contactRef"`
+	AccountRef         *ref         `json:"accountRef"` // of Sage 50's costs: what it was paid from
 	IssueDate          string       `json:"issueDate"`
 	Currency           string       `json:"currency"`
 	CurrencyRate       amount       `json:"currencyRate"`
@@ -84,7 +85,19 @@ type costLine struct {
 	AccountRef           *ref   `json:"accountRef"`
 	ItemRef              *ref   `json:"itemRef"`
 	TaxRateRef           *ref   `json:"taxRateRef"`
-	TrackingCategoryRefs []ref  `json:"trackingCategoryRefs"`
+	TaxCode              amount `json:"taxCode"` // of Sage 50's
+	TrackingCategoryRefs refs   `json:"trackingCategoryRefs"`
+}
+
+// refs are a list of references, or one alone.
+type refs []ref
+
+func (r *refs) UnmarshalJSON(b []byte) error {
+	if strings.HasPrefix(string(b), "{") {
+		*r = refs{{}}
+		return json.Unmarshal(b, &(*r)[0])
+	}
+	return json.Unmarshal(b, (*[]ref)(r))
 }
 
 type allocation struct {
@@ -117,8 +130,9 @@ func parseSupplier(body []byte) supplier {
 	return s
 }
 
-// wellFormed refuses what Codat's own schema does not allow, before anything is queued.
-func wellFormed(dataType string, body []byte) error {
+// wellFormed refuses what Codat's own schema does not allow, before anything is queued. What a cost must have is for the platform
+// to say.
+func wellFormed(p platform, dataType string, body []byte) error {
 	var c costBody
 	var into any = &c
 	switch dataType {
@@ -145,21 +159,21 @@ func wellFormed(dataType string, body []byte) error {
 			problems = append(problems, problem{item, message, "DirectCost"})
 		}
 	}
-	need(c.Currency != "", "Currency", "Must be provided.")
+	need(c.Currency != "" || !p.requires("currency"), "Currency", "Must be provided.")
 	need(c.Currency == "" || isCurrency(c.Currency), "Currency", "Must be a valid ISO 4217 currency code.")
-	need(c.IssueDate != "", "IssueDate", "Must be provided.")
+	need(c.IssueDate != "" || !p.requires("issueDate"), "IssueDate", "Must be provided.")
 	need(c.IssueDate == "" || isDate(c.IssueDate), "IssueDate", "Must be a valid date.")
 	need(len(c.LineItems) > 0, "LineItems", "Must be provided.")
-	need(c.PaymentAllocations != nil, "PaymentAllocations", "Must be provided.")
-	need(c.TaxAmount.given(), "TaxAmount", "Must be provided.")
-	need(c.TotalAmount.given(), "TotalAmount", "Must be provided.")
+	need(c.PaymentAllocations != nil || !p.requires("paymentAllocations"), "PaymentAllocations", "Must be provided.")
+	need(c.TaxAmount.given() || !p.requires("taxAmount"), "TaxAmount", "Must be provided.")
+	need(c.TotalAmount.given() || !p.requires("totalAmount"), "TotalAmount", "Must be provided.")
 	for i, l := range c.LineItems {
-		need(l.Quantity.given(), fmt.Sprintf("LineItems[%d].Quantity", i), "Must be provided.")
-		need(l.UnitAmount.given(), fmt.Sprintf("LineItems[%d].UnitAmount", i), "Must be provided.")
+		need(l.Quantity.given() || !p.requires("lineItems", "quantity"), fmt.Sprintf("LineItems[%d].Quantity", i), "Must be provided.")
+		need(l.UnitAmount.given() || !p.requires("lineItems", "unitAmount"), fmt.Sprintf("LineItems[%d].UnitAmount", i), "Must be provided.")
 	}
 	for i, a := range c.PaymentAllocations {
-		need(a.Payment != nil, fmt.Sprintf("PaymentAllocations[%d].Payment", i), "Must be provided.")
-		need(a.Allocation != nil, fmt.Sprintf("PaymentAllocations[%d].Allocation", i), "Must be provided.")
+		need(a.Payment != nil || !p.requires("paymentAllocations", "payment"), fmt.Sprintf("PaymentAllocations[%d].Payment", i), "Must be provided.")
+		need(a.Allocation != nil || !p.requires("paymentAllocations", "allocation"), fmt.Sprintf("PaymentAllocations[%d].Allocation", i), "Must be provided.")
 	}
 	if len(problems) > 0 {
 		return invalid(problems...)
@@ -196,8 +210,18 @@ func (j *judge) warn(item, format string, args ...any) {
 }
 
 // costProblems are the platform's reasons to refuse a directCost, as its live ledger stands: not as Codat last read it.
-func costProblems(p platform, k *connection, b *books, c costBody) (problems, warnings []problem) {
+func costProblems(p platform, k *connection, b *books, body json.RawMessage, now time.Time) (problems, warnings []problem) {
 	j := &judge{model: "DirectCost"}
+	c := parseCost(body)
+	if p.strict() {
+		if j.fits(p, "", "", p.model("directCosts"), cost{Body: body}.fields()); len(j.problems) > 0 {
+			slices.SortFunc(j.problems, func(a, b problem) int { return strings.Compare(a.ItemID, b.ItemID) })
+			return j.problems, nil
+		}
+	}
+	if c.Currency == "" {
+		c.Currency = k.Currencies[0]
+	}
 	digits := 2
 	if c.Currency == "JPY" || c.Currency == "KRW" {
 		digits = 0
@@ -212,8 +236,17 @@ func costProblems(p platform, k *connection, b *books, c costBody) (problems, wa
 	}
 	j.tracking(p, b, c)
 	j.taxes(p, c)
-	j.payments(p, k, b, c)
+	if p.files != "sage50" {
+		j.payments(p, k, b, c)
+	}
+	j.peculiar(p, k, b, c, now)
+	if p.strict() {
+		c.takeTax()
+	}
 	j.sums(c, digits)
+	if p.quickBooks() && c.lineSum(costLine.total).Sign() == 0 {
+		j.say("", "Business Validation Error: You must set a transaction amount.")
+	}
 	if p.quickBooks() && c.Currency != k.Currencies[0] && !c.CurrencyRate.given() {
 		j.warn("CurrencyRate", "Currency rate was not supplied, a rate of 1 was used.")
 	}
@@ -362,21 +395,37 @@ func (j *judge) payments(p platform, k *connection, b *books, c costBody) {
 	sum := new(big.Rat)
 	for i, a := range c.PaymentAllocations {
 		at := fmt.Sprintf("PaymentAllocations[%d]", i)
-		for item, currency := range map[string]string{".Payment.Currency": a.Payment.Currency, ".Allocation.Currency": a.Allocation.Currency} {
+		allocated := allocationOf(a)
+		for item, currency := range map[string]string{".Payment.Currency": a.Payment.Currency, ".Allocation.Currency": allocated.Currency} {
 			if currency != "" && currency != c.Currency && currency != k.Currencies[0] {
 				j.say(at+item, "Must match the currency of the direct cost.")
 			}
 		}
 		j.paidFrom(p, b, at, a.Payment.AccountRef.id())
-		if !a.Allocation.TotalAmount.given() {
-			j.say(at+".Allocation.TotalAmount", "Must be provided.")
+		if !allocated.TotalAmount.given() {
+			if !p.strict() {
+				j.say(at+".Allocation.TotalAmount", "Must be provided.")
+			}
 			return
 		}
-		sum.Add(sum, a.Allocation.TotalAmount.rat())
+		sum.Add(sum, allocated.TotalAmount.rat())
 	}
 	if len(c.PaymentAllocations) > 0 && sum.Cmp(c.lineSum(costLine.total)) != 0 {
 		j.say("PaymentAllocations.Allocation.TotalAmount", "Must be equal to the sum of line items.")
 	}
+}
+
+type allocated struct {
+	Currency    string
+	TotalAmount amount
+}
+
+// allocationOf is what an allocation says, nothing where there is none.
+func allocationOf(a allocation) allocated {
+	if a.Allocation == nil {
+		return allocated{}
+	}
+	return allocated{a.Allocation.Currency, a.Allocation.TotalAmount}
 }
 
 func (j *judge) paidFrom(p platform, b *books, at, id string) {
@@ -407,7 +456,7 @@ func (j *judge) paidFrom(p platform, b *books, at, id string) {
 func (j *judge) sums(c costBody, digits int) {
 	for i, l := range c.LineItems {
 		at := fmt.Sprintf("LineItems[%d]", i)
-		if l.SubTotal.given() && rounded(l.net(), digits).Cmp(l.SubTotal.rat()) != 0 {
+		if l.SubTotal.given() && l.UnitAmount.given() && rounded(l.net(), digits).Cmp(l.SubTotal.rat()) != 0 {
 			j.say(at+".SubTotal", "Must be equal to the quantity multiplied by the unit amount.")
 		}
 		if l.TotalAmount.given() && sum(l.subTotal(digits), l.TaxAmount.rat()).Cmp(l.TotalAmount.rat()) != 0 {
@@ -419,14 +468,23 @@ func (j *judge) sums(c costBody, digits int) {
 	if c.SubTotal.given() && c.SubTotal.rat().Cmp(net) != 0 {
 		j.say("SubTotal", "Must be equal to the sum of line items.")
 	}
-	if c.TaxAmount.rat().Cmp(tax) != 0 {
+	if c.TaxAmount.given() && c.TaxAmount.rat().Cmp(tax) != 0 {
 		j.say("TaxAmount", "Must be equal to the sum of line items.")
 	}
-	if c.TotalAmount.rat().Cmp(sum(net, tax)) != 0 {
+	if c.TotalAmount.given() && c.TotalAmount.rat().Cmp(sum(net, tax)) != 0 {
 		j.say("TotalAmount", "Must be equal to the sum of line items.")
 	}
 	if rounded(c.TotalAmount.rat(), digits).Cmp(c.TotalAmount.rat()) != 0 {
 		j.say("TotalAmount", "Must not have more than %d decimal places.", digits)
+	}
+}
+
+// takeTax reads the tax of lines that do not say it: what their total has over their net amount.
+func (c costBody) takeTax() {
+	for i, l := range c.LineItems {
+		if l.TotalAmount.given() && l.SubTotal.given() && !l.TaxAmount.given() {
+			c.LineItems[i].TaxAmount.r = new(big.Rat).Sub(l.TotalAmount.rat(), l.SubTotal.rat())
+		}
 	}
 }
 
@@ -440,7 +498,10 @@ func (c costBody) lineSum(of func(costLine) *big.Rat) *big.Rat {
 
 // net is the line before tax and after discounts.
 func (l costLine) net() *big.Rat {
-	n := new(big.Rat).Mul(l.Quantity.rat(), l.UnitAmount.rat())
+	n := new(big.Rat).Set(l.UnitAmount.rat())
+	if l.Quantity.given() {
+		n.Mul(n, l.Quantity.rat())
+	}
 	if l.DiscountPercentage.given() {
 		left := new(big.Rat).Sub(big.NewRat(100, 1), l.DiscountPercentage.rat())
 		return n.Mul(n, left.Quo(left, big.NewRat(100, 1)))

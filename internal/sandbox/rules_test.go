@@ -201,7 +201,7 @@ func TestFreeAgentForgetsTheReference(t *testing.T) {
 	t.Parallel()
 	b := start(t, sandbox.Config{})
 	c := b.company("fbrh", "")
-	o := c.landed("directCosts", c.cost("A"))
+	o := c.landed("directCosts", c.cost("A", "note", "Taxi"))
 	if w := o["validation"].(map[string]any)["warnings"].([]any); o["status"] != "Success" || len(w) != 1 {
 		t.Errorf("%v", o)
 	}

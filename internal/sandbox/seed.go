@@ -48,7 +48,8 @@ var firms = []firm{
 		banks: []string{"1200/Bank Current Account", "1230/Petty Cash"},
 		suppliers: []string{"A & B Scaffolding", "Brickworks Direct", "Cement and Aggregate Co", "Dover Plant Hire", "Eastgate Fuels", "Fenland Timber",
 			"Grange Skip Hire", "Hillside Motors", "Ironbridge Fixings", "Jubilee Workwear", "Kings Road Cafe", "Lock and Key Security", "Meadow Lodge",
-			"Oakfield Insurance", "Parkway Stationers"}},
+			"Oakfield Insurance", "Parkway Stationers"},
+		tracking: [][]string{{"Department", "Sites", "Office"}}},
 	{name: "Tailspin Tours KK", platform: "gbol", status: "Linked", currencies: []string{"JPY", "USD"},
 		banks: []string{"1110/Futsu Yokin", "1120/Company Card"},
 		suppliers: []string{"Asahi Office Supply", "Chiyoda Printing", "Edo Ryokan", "Fuji Bus Lines", "Ginza Sushi Matsu", "Hakone Onsen Hotel", "Kanto Electric",
@@ -62,6 +63,14 @@ var firms = []firm{
 func standard(p platform, currency string) firm {
 	f := firm{platform: p.Key, currencies: []string{currency}, banks: []string{"090/Business Bank Account", "091/Business Savings Account"},
 		suppliers: []string{"City Cabs", "Consolidated Messenger", "Fourth Coffee", "Margie's Travel", "Proseware", "The Phone Company"}}
+	switch {
+	case p.xero():
+		f.tracking = [][]string{{"Department", "Sales", "Operations"}}
+	case p.files == "sage50":
+		f.tracking = [][]string{{"Department", "Sales", "Operations"}}
+	case p.quickBooks():
+		f.tracking = [][]string{{"CLASS", "Stores", "Online"}, {"DEPARTMENT", "Seattle", "Portland"}}
+	}
 	if p.numbered {
 		f.banks = []string{"Checking", "Savings"}
 	}
@@ -119,6 +128,9 @@ func (tx *tx) open(k connection, f firm, at time.Time) {
 	base, day := k.Currencies[0], platformTime(at)
 	for _, a := range p.standardChart() {
 		a.ID, a.Currency, a.ModifiedDate, a.SourceModifiedDate = id("account", a.NominalCode+a.Name), base, day, day
+		if p.coded {
+			a.ID = a.NominalCode
+		}
 		tx.put(change{On: k.ID, Account: &entry[account]{ID: a.ID, Record: a, WrittenAt: at}})
 	}
 	for i, bank := range f.banks {
@@ -128,6 +140,9 @@ func (tx *tx) open(k connection, f firm, at time.Time) {
 			a = newAccount(code, name, []string{"Asset.Bank.Checking", "Asset.Bank.Savings"}[i%2], "Active")
 		}
 		a.ID, a.Currency, a.IsBankAccount, a.ModifiedDate, a.SourceModifiedDate = id("account", code+name), currency, true, day, day
+		if p.coded {
+			a.ID = code
+		}
 		tx.put(change{On: k.ID, Account: &entry[account]{ID: a.ID, Record: a, WrittenAt: at}})
 		b := bankAccount{ID: a.ID, AccountName: name, AccountType: "Debit", NominalCode: code, AccountNumber: fmt.Sprintf("1020%04d", 31+7*i),
 			Currency: currency, Balance: "25000.00", Status: "Active", ModifiedDate: day, SourceModifiedDate: day}

@@ -135,12 +135,12 @@ func (w *world) mayLand(e *expense) bool {
 		}
 	}
 	for _, r := range w.routines {
-		if strings.Contains(r.sends, `"`+e.note+`"`) && w.cloud.now.Sub(r.since) < patience {
+		if strings.Contains(r.sends, `"`+e.note+`.`) && w.cloud.now.Sub(r.since) < patience {
 			return true
 		}
 	}
 	for _, sent := range w.cloud.travels {
-		if strings.Contains(sent, `"`+e.note+`"`) {
+		if strings.Contains(sent, `"`+e.note+`.`) {
 			return true
 		}
 	}

@@ -51,7 +51,7 @@ func (s *stage) clear() error {
 	_, err := s.db.Exec(`
 		SET session_replication_role = replica; -- no triggers
 		DO $$ DECLARE t text; BEGIN
-			FOREACH t IN ARRAY ARRAY['companies', 'connections', 'ledger_accounts', 'suppliers', 'tax_rates', 'expenses', 'expense_lines', 'push_steps', 'pushes',
+			FOREACH t IN ARRAY ARRAY['companies', 'connections', 'connection_history', 'ledger_accounts', 'suppliers', 'tax_rates', 'expenses', 'expense_lines', 'push_steps', 'pushes',
 				'push_needs', 'push_attempts', 'send_pauses', 'codat_quota', 'foreign_operations', 'deliveries', 'activity', 'notices'] LOOP
 				EXECUTE 'DELETE FROM ' || t;
 			END LOOP;
@@ -79,7 +79,8 @@ type world struct {
 	straight  bool     // nothing is interrupted
 }
 
-// expense is one that the person of this history entered. Its note says which one it is, whatever else is edited.
+// expense is one that the person of this history entered. Its note says which one it is, whatever else is edited; so does the
+// beginning of its reference.
 type expense struct {
 	id      int64
 	note    string

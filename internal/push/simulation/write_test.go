@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"regexp"
 	"strings"
 	"time"
 )
@@ -191,14 +192,19 @@ func (c *cloud) accept(cn *connection, path string, body []byte, f fault) answer
 	return jsonAnswer(j)
 }
 
+var whichExpense = regexp.MustCompile(`"((expense-\d+)\.\d+)`)
+
 // read takes out of a body what a ledger looks at.
 func (op *operation) read(body []byte) {
 	var b struct {
 		Name, NominalCode, SupplierName                string
 		Reference, Note, IssueDate, Currency, SubTotal any
 		TotalAmount                                    json.Number
-		ContactRef                                     struct{ ID string }
-		LineItems                                      []struct{ AccountRef struct{ ID string } }
+		PaymentAllocations                             []struct {
+			Payment struct{ TotalAmount json.Number }
+		}
+		ContactRef struct{ ID string }
+		LineItems  []struct{ AccountRef struct{ ID string } }
 	}
 	if err := json.Unmarshal(body, &b); err != nil {
 		panic(err)
@@ -206,6 +212,12 @@ func (op *operation) read(body []byte) {
 	text := func(v any) string { s, _ := v.(string); return s }
 	op.content = record{dataType: op.dataType, name: b.Name + b.SupplierName, code: b.NominalCode, reference: text(b.Reference), note: text(b.Note),
 		date: text(b.IssueDate), currency: text(b.Currency), total: b.TotalAmount, op: op}
+	if of := whichExpense.FindSubmatch(body); of != nil { // in the reference, or in the note where there is none
+		op.content.reference, op.content.note = string(of[1]), string(of[2])
+	}
+	if op.content.total == "" && len(b.PaymentAllocations) > 0 {
+		op.content.total = b.PaymentAllocations[0].Payment.TotalAmount
+	}
 	op.supplier = b.ContactRef.ID
 	for _, l := range b.LineItems {
 		op.accounts = append(op.accounts, l.AccountRef.ID)

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+
+	"tallylight/internal/sandbox"
+	"tallylight/store"
+)
+
+// TestMappingPages sees the pages on which people say what texts mean, and searches while typing.
+func TestMappingPages(t *testing.T) {
+	t.Parallel()
+	openTab(t, "") // or there is nothing to see with
+	w := newWorld(t, takes, sandbox.Current)
+	w.addUser("ada@example.com", store.Admin)
+	p := w.serve()
+	b := openTab(t, p.url)
+	b.expect(`status of 422`) // of the form with problems
+	b.signIn("ada@example.com")
+	w.booksRead(northwind)
+	w.do("", "import", "testdata/pages.csv")
+	company := fmt.Sprintf("/companies/%d/mapping", w.company(northwind).ID)
+	b.open(company)
+	b.see("mapping categories")
+	b.open(company + "/text?kind=account&text=Travel")
+	b.see("mapping text")
+
+	// What is typed is found without a press of a button; the field keeps the focus.
+	b.do(chromedp.SendKeys(chromedp.CSS(`#q`), "rent"))
+	b.until(`document.querySelectorAll("#found li").length === 1 && document.activeElement.id === "q"`)
+	b.leave(b.click("#found button"))
+	mustContain(t, b.text("main"), "account 469 Rent")
+	b.see("mapping mapped")
+	b.open(company + "/text?kind=account&text=Travel")
+	b.do(chromedp.Evaluate[chromedp.Void](`document.getElementById("name").value = ""`))
+	b.leave(submit(`main form:has([name=name])`))
+	b.see("mapping text with problems")
+	// Another business's books came behind the connection.
+	conn, err := w.store.AccountingConnection(t.Context(), w.company(northwind).ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.store.SetBooksOf(t.Context(), conn.ID, "another business"); err != nil {
+		t.Fatal(err)
+	}
+	b.open(company)
+	b.leave(submit(`main form[action$="/refresh"]`))
+	w.until("the books to be read again", func() bool {
+		found, _, err := w.store.FindRecords(t.Context(), conn.ID, store.AccountMapping, "", "rent", 1)
+		return err == nil && len(found) == 1
+	})
+	b.open(company)
+	b.see("mapping waiting")
+	b.open(company + "/carry")
+	mustContain(t, b.text("main"), "469 Rent")
+	b.see("mapping carry")
+	b.leave(b.click(`button[value="confirm"]`))
+	mustContain(t, b.text("main"), "1 mapping of the connection before holds for this one now")
+
+	b.visit(map[string]string{
+		"mapping paid from": company + "?kind=bank", "mapping suppliers": company + "?kind=supplier", "mapping tax": company + "?kind=tax_rate",
+		"mapping tracking": company + "?kind=tracking", "mapping nothing found": company + "?q=zebra",
+	})
+}
