@@ -21,7 +21,7 @@ func preflight(i store.ExpenseItem, may views.Rights) *views.Preflight {
 		return nil
 	}
 	p := &views.Preflight{Title: "What would fail"}
-	if problems[0].Stops && may.Enter {
+	if problems[0].Stops {
 		p.Anyway = anyway(button, []int64{i.ID})
 		p.Anyway.Button = buttonWords[button] + " anyway"
 	}

@@ -249,7 +249,7 @@ func Expense(p ExpensePage) templ.Component {
 				}
 			}
 			if p.Preflight != nil {
-				templ_7745c5c3_Err = preflight(*p.Preflight).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = preflight(*p.Preflight, p.May.Enter).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -610,7 +610,7 @@ func prose(label, text string) templ.Component {
 }
 
 // preflight tells what would fail, before anything is sent.
-func preflight(p Preflight) templ.Component {
+func preflight(p Preflight, may bool) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -746,7 +746,7 @@ func preflight(p Preflight) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		if len(p.Anyway.IDs) > 0 {
+		if may && len(p.Anyway.IDs) > 0 {
 			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 71, "<div class=\"beneath\"><span class=\"quiet small\">If this is not so, it can be sent all the same.</span>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err

@@ -134,6 +134,10 @@ func sampleExpense() ExpensePage {
 	return ExpensePage{
 		Frame: sampleFrame("EXP-2040", "/expenses", "expenses"), ID: 2040, Reference: "EXP-2040", Badge: badges[store.Failed],
 		Amount: "GBP 54.00", Action: "Retry", Edit: true, Previous: "/expenses/2041", Next: "/expenses/2036",
+		Preflight: &Preflight{Title: "What would fail", Items: []PreflightItem{
+			{true, "Xero books no expense without a contact, and this one names no supplier.", "Enter the supplier, or choose a contact for expenses without one.", Link{"Open the mapping", "/companies/9/mapping"}},
+			{false, "Supplier " + hostile + " has another currency in Xero, which may refuse the expense.", "Choose a supplier with this currency.", Link{}},
+		}, Anyway: Anyway{[]int64{2040}, "/expenses/retry", "Retry anyway"}},
 		Others: Others{[]int64{2037, 2038}, "Retry the other 2"}, Creates: []Want{{"Account", "Travel"}, {"Supplier", hostile}}, Ledger: "Xero",
 		Why: &Explanation{
 			Title: "Why it failed", Cause: "Xero has no tax rate “INPUT9”.",

@@ -123,6 +123,7 @@ func TestReadsProveAConnection(t *testing.T) {
 		asked          bool
 	}{
 		"a reading":                 {fmt.Sprintf(body, "1", now, "xero", "company", "Complete"), store.VerdictApplied, true, true, false},
+		"a reading of tracking":     {fmt.Sprintf(body, "1", now, "xero", "trackingCategories", "Complete"), store.VerdictApplied, true, true, true},
 		"a reading of what we keep": {fmt.Sprintf(body, "1", now, "xero", "suppliers", "Complete"), store.VerdictApplied, true, true, true},
 		"an old reading":            {fmt.Sprintf(body, "1", "2026-02-01T10:00:00Z", "xero", "company", "Complete"), store.VerdictApplied, true, false, false},
 		"one that was cut short":    {fmt.Sprintf(body, "1", now, "xero", "company", "RateLimitError"), store.VerdictIgnored, false, false, false},
