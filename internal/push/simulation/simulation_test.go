@@ -228,7 +228,8 @@ func (w *world) atRest() bool {
 	if len(w.cloud.travels) > 0 || len(w.strings(`SELECT kind FROM push_steps s JOIN companies c ON c.id = s.company_id
 			JOIN connections cn ON cn.id = s.connection_id
 		WHERE s.state = 'sending' OR s.state = 'ready' AND s.doubt OR
-			s.state <> 'pending' AND c.deleted_at IS NULL AND cn.status = 'Linked' AND s.ask_at < clock() + interval '20 min'`)) > 0 {
+			s.state <> 'pending' AND c.deleted_at IS NULL AND cn.status = 'Linked' AND s.ask_at < clock() + interval '20 min'
+		UNION ALL SELECT name FROM companies WHERE reading_until > clock() -- of a process that was killed`)) > 0 {
 		return false
 	}
 	for _, s := range w.look() {
