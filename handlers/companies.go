@@ -83,24 +83,7 @@ func (h *Handlers) companyPage(w http.ResponseWriter, r *http.Request, who store
 	read := fmt.Sprintf("accounts %s, bank accounts %s, suppliers %s, tax rates %s",
 		number(known.Accounts), number(known.Banks), number(known.Suppliers), number(known.TaxRates))
 	page.Facts = append(page.Facts, views.Fact{Term: "Known of its ledger", Text: read})
-	banks, err := h.Store.BankAccounts(ctx, connection.ID)
-	if err != nil {
-		return err
-	}
-	usual, err := h.Store.MappingOf(ctx, connection.ID, store.BankMapping, "")
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		return err
-	}
-	page.Banks = bankOptions(banks, usual.CodatID)
 	return web.Render(w, r, http.StatusOK, views.Company(page))
-}
-
-func bankOptions(banks []store.Account, chosen string) []views.Option {
-	options := []views.Option{{Text: "None: an expense must say it", Chosen: chosen == ""}}
-	for _, b := range banks {
-		options = append(options, views.Option{Value: b.CodatID, Text: or(b.Name, b.NominalCode), Chosen: b.CodatID == chosen})
-	}
-	return options
 }
 
 // companyRefresh has a company's books read again, which also proves its connection.
@@ -119,45 +102,6 @@ func (h *Handlers) companyRefresh(w http.ResponseWriter, r *http.Request, _ stor
 	}
 	h.ReadCompany(c.CodatID)
 	return h.done(w, r, to, "The books of "+c.Name+" are being read again.")
-}
-
-// companyBank chooses the account that an expense is paid from when it names none.
-func (h *Handlers) companyBank(w http.ResponseWriter, r *http.Request, who store.User) error {
-	id, err := pathID(r)
-	if err != nil {
-		return err
-	}
-	if err := r.ParseForm(); err != nil {
-		return badForm(err)
-	}
-	ctx, chosen := r.Context(), r.PostForm.Get("bank")
-	c, err := h.Store.Company(ctx, id)
-	if err != nil {
-		return err
-	}
-	connection, err := h.Store.AccountingConnection(ctx, id)
-	if err != nil {
-		return err
-	}
-	m := store.Mapping{ConnectionID: connection.ID, CompanyID: id, Kind: store.BankMapping, Action: store.UseRecord, CodatID: chosen}
-	if chosen == "" {
-		if err := h.Store.ClearMapping(ctx, who, m); err != nil {
-			return err
-		}
-		return h.done(w, r, companyURL(id), "Expenses of "+c.Name+" must say what they are paid from.")
-	}
-	banks, err := h.Store.BankAccounts(ctx, connection.ID)
-	if err != nil {
-		return err
-	}
-	i := slices.IndexFunc(banks, func(b store.Account) bool { return b.CodatID == chosen })
-	if i < 0 {
-		return h.done(w, r, companyURL(id), "That account is not in the ledger any more. Nothing was changed.")
-	}
-	if err := h.Store.SetMapping(ctx, who, m); err != nil {
-		return err
-	}
-	return h.done(w, r, companyURL(id), fmt.Sprintf("Expenses of %s are paid from %s unless they say otherwise.", c.Name, or(banks[i].Name, banks[i].NominalCode)))
 }
 
 func orNone(s *string) string {

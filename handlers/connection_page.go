@@ -58,7 +58,7 @@ func (h *Handlers) connectionPage(w http.ResponseWriter, r *http.Request, who st
 		page.Next = connectionURL(id) + "?after=" + strconv.FormatInt(moments[momentsShown-1].ID, 10)
 	}
 	for _, m := range moments {
-		page.Moments = append(page.Moments, connectionMoment(i.Connection, m, s.clock, who.Role.May(store.Admin)))
+		page.Moments = append(page.Moments, connectionMoment(i, m, s.clock, who.Role.May(store.Admin)))
 	}
 	return web.Render(w, r, http.StatusOK, views.Connection(page))
 }
@@ -86,7 +86,7 @@ func connectionFacts(i store.ConnectionItem, c clock) []views.Fact {
 }
 
 // connectionMoment is a line of a connection's history. Who may see messages gets a link to the one that told it.
-func connectionMoment(of store.Connection, m store.ConnectionMoment, c clock, admin bool) views.ConnectionMoment {
+func connectionMoment(of store.ConnectionItem, m store.ConnectionMoment, c clock, admin bool) views.ConnectionMoment {
 	then := of
 	then.Status, then.DeletedAt = m.Status, nil
 	if m.Deleted {

@@ -33,7 +33,8 @@ var readOnce = connectionState{"idle", "not_pushed", "Read once",
 	"%s was read once, and the connector on the customer’s computer then signed off by itself, as it is set to. Nothing is wrong. " +
 		"To push expenses, the customer must link it again with a connector that stays installed."}
 
-func stateOf(c store.Connection, now time.Time) connectionState {
+func stateOf(i store.ConnectionItem, now time.Time) connectionState {
+	c := i.Connection
 	if c.DeletedAt != nil {
 		return connectionState{"bad", "failed", "Deleted", "Codat no longer has this connection."}
 	}
@@ -42,7 +43,7 @@ func stateOf(c store.Connection, now time.Time) connectionState {
 	case !known:
 		s = connectionState{"doubt", "needs_checking", c.Status,
 			"Codat calls it " + c.Status + ". Nothing is written until it is Linked."}
-	case signedOff(c):
+	case signedOff(i):
 		s = readOnce
 	case c.Stale(now):
 		s = stale
@@ -54,24 +55,28 @@ func stateOf(c store.Connection, now time.Time) connectionState {
 // onDesktop are Codat's keys of QuickBooks Desktop and Sage 50, whose connectors can be set to read once and then to remove themselves.
 var onDesktop = []string{"pqsw", "hbql"}
 
-// signedOff reports whether a connection is Deauthorized because its connector was to read only once. One that wrote, or that still read
-// a day after it was begun, was no such one.
-func signedOff(c store.Connection) bool {
-	return c.Status == "Deauthorized" && c.DeletedAt == nil && slices.Contains(onDesktop, c.PlatformKey) && c.WroteAt == nil &&
-		c.LastSyncAt != nil && c.LastSyncAt.Sub(c.CreatedAt) < 24*time.Hour
+// signsOffWithin is how soon after its one reading a connector that was to read only once has removed itself.
+const signsOffWithin = 15 * time.Minute
+
+// signedOff reports whether a connection is Deauthorized because its connector was to read only once. One that wrote, that still read a
+// day after it was begun, or that was lost a while after it had read was no such one; and where expenses wait, it is broken in any case.
+func signedOff(i store.ConnectionItem) bool {
+	c := i.Connection
+	return i.OnHold == 0 && c.Status == "Deauthorized" && c.DeletedAt == nil && slices.Contains(onDesktop, c.PlatformKey) && c.WroteAt == nil &&
+		c.LastSyncAt != nil && c.LastSyncAt.Sub(c.CreatedAt) < 24*time.Hour && c.StatusAt.Sub(*c.LastSyncAt) < signsOffWithin
 }
 
 // connectionRow is a connection in a list; held is what waits for it, per currency.
 func connectionRow(i store.ConnectionItem, held []store.Sum, c clock) views.ConnectionRow {
-	state := stateOf(i.Connection, c.now)
+	state := stateOf(i, c.now)
 	row := views.ConnectionRow{
 		ID: i.ID, CodatID: i.CodatID, Platform: platformOr(i.PlatformName), CompanyID: i.CompanyID, Company: i.Company, Status: i.Status,
 		Tone: state.tone, Icon: state.icon, Word: state.word, Meaning: state.meaning,
-		Since: "since " + c.at(i.ChangedAt), Checked: checked(i.Connection, c), Gone: i.DeletedAt != nil,
+		Since: "since " + c.at(i.ChangedAt), Checked: checked(i, c), Gone: i.DeletedAt != nil,
 		Messages: deliveriesURL(store.DeliveryFilter{ConnectionID: i.ID}),
 	}
 	row.Proven, row.ProvenAgo = proven(i.Connection, c)
-	if i.Status != store.Linked && !signedOff(i.Connection) {
+	if i.Status != store.Linked && !signedOff(i) {
 		row.Errors = connectionTroubles(i.Errors, row.Platform)
 	}
 	if i.CheckingSince != nil {
@@ -119,14 +124,15 @@ func ago(t time.Time, at clock) views.Ago {
 }
 
 // checked says how the last check of a connection ended, when nothing has gone through it since.
-func checked(c store.Connection, at clock) string {
+func checked(i store.ConnectionItem, at clock) string {
+	c := i.Connection
 	if c.CheckedAt == nil || c.CheckingSince != nil || c.DeletedAt != nil || c.ProvenAt != nil && c.ProvenAt.After(*c.CheckedAt) {
 		return ""
 	}
 	when, platform := "Checked "+at.at(*c.CheckedAt)+": ", platformOr(c.PlatformName)
 	switch c.CheckResult {
 	case store.CheckDown:
-		if c.Status == store.Linked || signedOff(c) {
+		if c.Status == store.Linked || signedOff(i) {
 			return "" // it is back since
 		}
 		if c.Status == "PendingAuth" {
@@ -135,6 +141,11 @@ func checked(c store.Connection, at clock) string {
 		return when + "it does not work."
 	case store.CheckFailed:
 		return when + "Codat could not read from " + platform + "." + codatSaid(c.CheckSaid)
+	case store.CheckUnasked:
+		if c.CheckSaid == "" {
+			return when + "Codat could not be asked within 10 min: it could not be reached, or had us wait."
+		}
+		return when + "Codat could not be asked within 10 min." + codatSaid(c.CheckSaid)
 	case store.CheckUnanswered:
 		if slices.Contains(onDesktop, c.PlatformKey) {
 			return when + "no answer within 10 min. The customer’s computer may be off."

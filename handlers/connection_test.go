@@ -302,3 +302,45 @@ func TestABulkPushAsksFirstWhetherTheConnectionWorks(t *testing.T) {
 		t.Errorf("expenses are %v", statuses)
 	}
 }
+
+// Read once is only what was lost right after it was read, and what nothing waits for.
+func TestReadOnce(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	admin := s.person(store.Admin)
+	once := s.company("Once", "GBP", "Linked")
+	at := time.Now()
+	lost := func(n *store.ConnectionNews) {
+		n.PlatformKey, n.PlatformName, n.Status, n.LastSyncAt = "pqsw", "QuickBooks Desktop", "Deauthorized", &at
+	}
+	s.news(once, lost)
+	mustContain(t, card(t, admin.page("/connections"), "Once"), "Read once")
+	s.exec(`UPDATE connections SET last_sync_at = status_at - interval '16 min'`)
+	mustContain(t, card(t, admin.page("/connections"), "Once"), "Access lost")
+	s.exec(`UPDATE connections SET last_sync_at = status_at - interval '14 min'`)
+	mustContain(t, card(t, admin.page("/connections"), "Once"), "Read once")
+	id := s.expenses(admin.user, once, 1)[0]
+	admin.post(expenseURL(id) + "/push")
+	if got := s.status(id); got != store.OnHold {
+		t.Fatalf("the expense is %s", got)
+	}
+	page := admin.page("/connections")
+	mustContain(t, card(t, page, "Once"), "Access lost")
+	mustContain(t, page, `<b data-count="down">1<`)
+	page = admin.page("/expenses")
+	mustContain(t, page, "QuickBooks Desktop connection has been down since")
+	mustNotContain(t, page, "signed off by itself")
+}
+
+func TestCheckThatCouldNotBeAsked(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	admin := s.person(store.Admin)
+	s.company("Northwind", "GBP", "Linked")
+	s.exec(`UPDATE connections SET platform_key = 'pqsw', proven_at = NULL, checked_at = clock(), check_result = 'unasked', check_said = 'Out of order.'`)
+	mustContain(t, card(t, admin.page("/connections"), "Northwind"), "Codat could not be asked within 10 min. Codat said: Out of order.")
+	s.exec(`UPDATE connections SET check_said = ''`)
+	page := card(t, admin.page("/connections"), "Northwind")
+	mustContain(t, page, "Codat could not be asked within 10 min: it could not be reached")
+	mustNotContain(t, page, "computer may be off")
+}

@@ -14,16 +14,16 @@ import (
 // connectionShow is a choice of connections; the address names it.
 type connectionShow struct {
 	name, word string
-	fits       func(c store.Connection, now time.Time) bool
+	fits       func(i store.ConnectionItem, now time.Time) bool
 }
 
 var connectionShows = []connectionShow{
-	{"", "All", func(store.Connection, time.Time) bool { return true }},
-	{"broken", "Broken", func(c store.Connection, _ time.Time) bool {
-		return c.Status != store.Linked && c.Status != "PendingAuth" && !signedOff(c)
+	{"", "All", func(store.ConnectionItem, time.Time) bool { return true }},
+	{"broken", "Broken", func(i store.ConnectionItem, _ time.Time) bool {
+		return i.Status != store.Linked && i.Status != "PendingAuth" && !signedOff(i)
 	}},
-	{"stale", "Not proven for a day", func(c store.Connection, now time.Time) bool { return c.Stale(now) }},
-	{"pending", "Waiting for the customer", func(c store.Connection, _ time.Time) bool { return c.Status == "PendingAuth" }},
+	{"stale", "Not proven for a day", func(i store.ConnectionItem, now time.Time) bool { return i.Stale(now) }},
+	{"pending", "Waiting for the customer", func(i store.ConnectionItem, _ time.Time) bool { return i.Status == "PendingAuth" }},
 }
 
 const connectionsShown = 100
@@ -46,7 +46,7 @@ func (h *Handlers) connectionList(w http.ResponseWriter, r *http.Request, who st
 	page.Show = show.name
 	var shown []store.ConnectionItem
 	for _, c := range connectionShows {
-		fit := slices.DeleteFunc(slices.Clone(s.connections), func(i store.ConnectionItem) bool { return !c.fits(i.Connection, s.clock.now) })
+		fit := slices.DeleteFunc(slices.Clone(s.connections), func(i store.ConnectionItem) bool { return !c.fits(i, s.clock.now) })
 		page.Tabs = append(page.Tabs, views.Tab{Word: c.word, Status: c.name, Href: connectionsURL(c.name, 0), Count: len(fit), Current: c.name == show.name})
 		if c.name == show.name {
 			shown = fit

@@ -70,9 +70,6 @@ func (h *Handlers) pressed(w http.ResponseWriter, r *http.Request, to, before st
 	ctx := r.Context()
 	if len(p.Started) > 0 {
 		h.WakePush()
-		if err := h.Store.CheckBeforePush(ctx, p.Started); err != nil {
-			return err
-		}
 	}
 	said, err := h.pressedSentence(ctx, p)
 	if err != nil {

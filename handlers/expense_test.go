@@ -267,13 +267,7 @@ func TestCompanies(t *testing.T) {
 	c := s.company("Northwind", "GBP", store.Linked)
 	s.expenses(admin.user, c, 2)
 	mustContain(t, admin.page("/companies"), "Northwind", "Books in GBP", "Linked", "/expenses?status=not_pushed&amp;company=1", "books not read yet")
-	mustContain(t, admin.page("/companies/1"), "https://link.example.com/company/Northwind", "accounts 1, bank accounts 1, suppliers 3", `<option value="b-1">Business card`)
-	if a := admin.post("/companies/1/bank", "bank", "no such"); a.location != "/companies/1" {
-		t.Errorf("bank: %d to %q", a.status, a.location)
-	}
-	mustContain(t, admin.page("/companies/1"), "Nothing was changed.")
-	admin.post("/companies/1/bank", "bank", "b-1")
-	mustContain(t, admin.page("/companies/1"), "paid from Business card unless", `<option value="b-1" selected>`)
+	mustContain(t, admin.page("/companies/1"), "https://link.example.com/company/Northwind", "accounts 1, bank accounts 1, suppliers 3", `href="/companies/1/mapping?kind=bank"`)
 	if a := admin.postFrom("/connections", "/companies/1/refresh"); a.location != "/connections" || <-s.asked != "company-Northwind" {
 		t.Errorf("refresh: %d to %q", a.status, a.location)
 	}

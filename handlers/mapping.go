@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"tallylight/internal/push"
 	"tallylight/store"
 	"tallylight/views"
 	"tallylight/web"
@@ -101,8 +102,15 @@ func (h *Handlers) mappingPage(w http.ResponseWriter, r *http.Request, who store
 	if err != nil {
 		return err
 	}
-	page.Ledger, page.Unread = platformOr(conn.PlatformName), c.ReadAt == nil
-	if page.Tabs, err = h.mappingTabs(r, id, conn.ID, kind); err != nil {
+	read, err := h.Store.BooksRead(ctx, conn.ID)
+	if err != nil {
+		return err
+	}
+	page.Ledger, page.Unread = platformOr(conn.PlatformName), !read
+	if push.Ignores(conn.PlatformKey, kind.kind) {
+		page.About += " " + noEffect(page.Ledger)
+	}
+	if page.Tabs, err = h.mappingTabs(r, id, conn, kind); err != nil {
 		return err
 	}
 	after := mappingCursor(r.URL.Query().Get("after"))
@@ -143,15 +151,15 @@ func (h *Handlers) mappingPage(w http.ResponseWriter, r *http.Request, who store
 }
 
 // mappingTabs are the kinds; those in which something is broken say so.
-func (h *Handlers) mappingTabs(r *http.Request, company, connection int64, current mappingKind) ([]views.Tab, error) {
-	broken, err := h.Store.BrokenMappings(r.Context(), connection)
+func (h *Handlers) mappingTabs(r *http.Request, company int64, conn store.Connection, current mappingKind) ([]views.Tab, error) {
+	broken, err := h.Store.BrokenMappings(r.Context(), conn.ID)
 	if err != nil {
 		return nil, err
 	}
 	var tabs []views.Tab
 	for _, k := range mappingKinds {
 		t := views.Tab{Word: k.tab, Href: mappingURL(company, k.kind), Current: k.kind == current.kind}
-		if n := broken[k.kind]; n > 0 {
+		if n := broken[k.kind]; n > 0 && !push.Ignores(conn.PlatformKey, k.kind) {
 			t.Word = fmt.Sprintf("%s: %s to mend", k.tab, number(n))
 		}
 		tabs = append(tabs, t)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -24,7 +23,12 @@ func mappings(n int) string {
 // carryNotice says that mappings of a former connection wait to be confirmed.
 func (h *Handlers) carryNotice(ctx context.Context, f *views.Frame, company, connection int64) error {
 	waiting, err := h.Store.Carries(ctx, connection)
-	if err != nil {
+	if err != nil || len(waiting) == 0 {
+		return err
+	}
+	// Before its books were read nothing there is like anything.
+	read, err := h.Store.BooksRead(ctx, connection)
+	if err != nil || !read {
 		return err
 	}
 	for _, c := range waiting {
@@ -44,7 +48,7 @@ func (h *Handlers) carryNotice(ctx context.Context, f *views.Frame, company, con
 	return nil
 }
 
-// carrying is a company whose accounting connection has former mappings to look at.
+// carrying is a company whose accounting connection may have former mappings to look at: none before its books were read to the end.
 func (h *Handlers) carrying(r *http.Request) (store.Company, store.Connection, []store.FormerMapping, error) {
 	id, err := pathID(r)
 	if err != nil {
@@ -61,6 +65,10 @@ func (h *Handlers) carrying(r *http.Request) (store.Company, store.Connection, [
 	if err != nil {
 		return c, conn, nil, err
 	}
+	read, err := h.Store.BooksRead(r.Context(), conn.ID)
+	if err != nil || !read {
+		return c, conn, nil, err
+	}
 	fs, err := h.Store.FormerMappings(r.Context(), conn.ID)
 	return c, conn, fs, err
 }
@@ -75,17 +83,19 @@ func (h *Handlers) mappingCarry(w http.ResponseWriter, r *http.Request, who stor
 	if err != nil {
 		return err
 	}
-	page := views.CarryPage{Frame: s.Frame, ID: c.ID, Company: c.Name, Ledger: platformOr(conn.PlatformName),
+	page := views.CarryPage{Frame: s.Frame, ID: c.ID, Connection: conn.ID, Company: c.Name, Ledger: platformOr(conn.PlatformName),
 		About: "Records of another connection have other ids, so its mappings do not hold by themselves. Confirm those that do: they are ticked where code and name are the same."}
 	if len(formers) == 0 {
 		page.About = "No mapping waits to be confirmed."
+		if read, err := h.Store.BooksRead(r.Context(), conn.ID); err != nil {
+			return err
+		} else if !read {
+			page.About = "The books have not been read to the end yet: what there is to confirm is known when they have."
+		}
 	}
 	for _, k := range mappingKinds {
 		g := views.CarryGroup{Title: k.tab}
 		for _, f := range formers {
-			if from := strconv.FormatInt(f.FromID, 10); !slices.Contains(page.From, from) {
-				page.From = append(page.From, from)
-			}
 			if f.Kind == k.kind {
 				g.Rows = append(g.Rows, carryRow(k, f))
 			}
@@ -97,22 +107,27 @@ func (h *Handlers) mappingCarry(w http.ResponseWriter, r *http.Request, who stor
 	return web.Render(w, r, http.StatusOK, views.Carry(page))
 }
 
-// carryValue is what a ticked box sends: the text, and the record that the person saw beside it.
+// carryValue is what a row sends, ticked or not: whose mapping, the text, and the record that the person saw beside it.
 func carryValue(f store.FormerMapping) string {
-	return strings.Join([]string{string(f.Kind), f.Subject, f.Heading, f.Now.CodatID}, "\n")
+	return strings.Join([]string{strconv.FormatInt(f.FromID, 10), string(f.Kind), f.Subject, f.Heading, f.Now.CodatID}, "\n")
+}
+
+// proposed reports whether there is something to confirm of a former mapping.
+func proposed(f store.FormerMapping) bool {
+	return f.Action == store.CreateRecord || f.Now.CodatID != ""
 }
 
 func carryRow(k mappingKind, f store.FormerMapping) views.CarryRow {
-	row := views.CarryRow{Text: k.title(f.Subject, f.Label), Was: titled(f.Code, f.Name)}
+	row := views.CarryRow{Text: k.title(f.Subject, f.Label), Was: titled(f.Code, f.Name), Value: carryValue(f), Proposed: proposed(f)}
 	if f.Heading != "" {
 		row.Text += ": " + f.Heading
 	}
 	switch {
 	case f.Action == store.CreateRecord:
 		row.Was, row.Now = "to be created: "+row.Was, "to be created: "+row.Was
-		row.Value, row.Sure = carryValue(f), true
+		row.Sure = true
 	case f.Now.CodatID != "":
-		row.Now, row.Sure, row.Value = f.Now.Title(), f.Exact(), carryValue(f)
+		row.Now, row.Sure = f.Now.Title(), f.Exact()
 		if !row.Sure && strings.EqualFold(f.Code, f.Now.Code) {
 			row.Change = "the code is the same, the name is not"
 		} else if !row.Sure {
@@ -133,40 +148,44 @@ func (h *Handlers) mappingCarried(w http.ResponseWriter, r *http.Request, who st
 	if err != nil {
 		return err
 	}
-	var from []int64
-	var confirmed []store.Mapping
-	ticked := r.PostForm["confirm"]
-	if r.PostForm.Get("do") != "confirm" {
-		ticked = nil
+	if r.PostForm.Get("connection") != strconv.FormatInt(conn.ID, 10) {
+		return h.done(w, r, companyURL(c.ID)+"/mapping/carry", connectionChanged(conn))
 	}
-	seen := 0
+	var confirmed []store.Mapping
+	var settled []store.FormerMapping
+	shown, ticked := carrySet(r.PostForm["shown"]), carrySet(r.PostForm["confirm"])
+	confirm := r.PostForm.Get("do") == "confirm"
+	if !confirm {
+		clear(ticked)
+	}
 	for _, f := range formers {
-		if !slices.Contains(r.PostForm["from"], strconv.FormatInt(f.FromID, 10)) {
+		v := carryValue(f)
+		// What nothing is like may be found later: only who wants none of them settles it.
+		if shown[v] && (proposed(f) || !confirm) {
+			settled = append(settled, f)
+		}
+		if !ticked[v] || !proposed(f) {
 			continue
 		}
-		if !slices.Contains(from, f.FromID) {
-			from = append(from, f.FromID)
-		}
-		// A form sends line breaks as CRLF.
-		if !slices.ContainsFunc(ticked, func(v string) bool { return unixLines(v) == carryValue(f) }) {
-			continue
-		}
-		seen++
+		delete(ticked, v)
 		m := store.Mapping{ConnectionID: conn.ID, CompanyID: c.ID, Kind: f.Kind, Subject: f.Subject, Label: f.Label, Action: f.Action,
 			CodatID: f.Now.CodatID, Part: f.Now.HeadingID}
 		if f.Action == store.CreateRecord {
 			m.Name, m.Code, m.CodatID, m.Part = f.Name, f.Code, "", ""
+			if f.Platform == conn.PlatformKey { // each has its own
+				m.Category = f.Category
+			}
 		}
 		confirmed = append(confirmed, m)
 	}
 	changed := "The ledger has changed meanwhile: look at what is proposed now. Nothing was changed."
-	if seen < len(ticked) {
+	if len(ticked) > 0 {
 		return h.done(w, r, companyURL(c.ID)+"/mapping/carry", changed)
 	}
-	if len(from) == 0 {
-		return h.done(w, r, companyURL(c.ID)+"/mapping", "No mapping waits to be confirmed.")
+	if len(settled)+len(confirmed) == 0 {
+		return h.done(w, r, companyURL(c.ID)+"/mapping", "There was nothing to confirm. Nothing was changed.")
 	}
-	if err := h.Store.CarryMappings(r.Context(), who, conn, from, confirmed); errors.Is(err, store.ErrRecordGone) {
+	if err := h.Store.CarryMappings(r.Context(), who, conn, confirmed, settled); errors.Is(err, store.ErrRecordGone) {
 		return h.done(w, r, companyURL(c.ID)+"/mapping/carry", changed)
 	} else if err != nil {
 		return err
@@ -179,4 +198,13 @@ func (h *Handlers) mappingCarried(w http.ResponseWriter, r *http.Request, who st
 		said = "1 mapping of the connection before holds for this one now."
 	}
 	return h.done(w, r, companyURL(c.ID)+"/mapping", said)
+}
+
+// carrySet is what rows sent. A form sends line breaks as CRLF.
+func carrySet(values []string) map[string]bool {
+	set := make(map[string]bool, len(values))
+	for _, v := range values {
+		set[unixLines(v)] = true
+	}
+	return set
 }

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -120,7 +121,7 @@ func TestMappingPage(t *testing.T) {
 	viewer := s.person(store.Viewer)
 	mustNotContain(t, viewer.page(path), "row-act")
 	mustNotContain(t, viewer.page(mappingTextURL(c.ID, store.AccountMapping, "Taxi", "")), ">Use<", "Create it when needed")
-	if a := viewer.post(path+"/text", "kind", "account", "text", "Taxi", "do", "use", "record", "a-1"); a.status != http.StatusForbidden {
+	if a := viewer.post(path+"/text", "connection", "1", "kind", "account", "text", "Taxi", "do", "use", "record", "a-1"); a.status != http.StatusForbidden {
 		t.Errorf("a viewer maps: %d", a.status)
 	}
 	for _, bad := range []string{path + "?kind=colour", "/companies/999/mapping", path + "/text?kind=bank&text=*", path + "/text?kind=tracking&text=Taxi&part=nowhere"} {
@@ -151,6 +152,7 @@ func TestMappingForms(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	cid := fmt.Sprint(conn.ID)
 
 	// Search, and use what is found.
 	page := v.page(mappingTextURL(c.ID, store.AccountMapping, "Taxi", "") + "&q=trav")
@@ -158,7 +160,7 @@ func TestMappingForms(t *testing.T) {
 	mustNotContain(t, page, "Meals", ">Sales<")
 	mustNotContain(t, v.page(mappingTextURL(c.ID, store.AccountMapping, "Taxi", "")), `value="a-5"`, `value="b-1"`)
 	mustContain(t, v.page(mappingTextURL(c.ID, store.AccountMapping, "Taxi", "")+"&q=zzz"), "Nothing that can be used is called “zzz”")
-	page = v.follow(v.post(text, "kind", "account", "text", "Taxi", "do", "use", "record", "a-2"))
+	page = v.follow(v.post(text, "connection", cid, "kind", "account", "text", "Taxi", "do", "use", "record", "a-2"))
 	mustContain(t, page, "Taxi: 2 expenses now mean account 493 Travel &lt;National&gt;.")
 	if got := rowOf(t, page, "Taxi"); !strings.Contains(got, "mapped by finance@example.com") {
 		t.Error(got)
@@ -166,32 +168,32 @@ func TestMappingForms(t *testing.T) {
 
 	// What cannot be used is not taken, whoever sends it.
 	for _, id := range []string{"a-5", "b-1", "nowhere", ""} {
-		page = v.follow(v.post(text, "kind", "account", "text", "Taxi", "do", "use", "record", id))
+		page = v.follow(v.post(text, "connection", cid, "kind", "account", "text", "Taxi", "do", "use", "record", id))
 		mustContain(t, page, "That account is not in Xero any more, or cannot be used. Nothing was changed.")
 	}
 
 	// To be created.
-	bad := v.post(text, "kind", "account", "text", "Taxi", "do", "create", "name", strings.Repeat("x", 151), "code", "12345678901")
+	bad := v.post(text, "connection", cid, "kind", "account", "text", "Taxi", "do", "create", "name", strings.Repeat("x", 151), "code", "12345678901")
 	if bad.status != http.StatusUnprocessableEntity {
 		t.Errorf("a name too long: %d", bad.status)
 	}
 	mustContain(t, bad.body, "The name may have 150 characters at most.", "The code may have 10 characters at most.", `value="12345678901"`)
-	page = v.follow(v.post(text, "kind", "account", "text", "Taxi", "do", "create", "name", "Local travel", "code", "494", "category", "Expense.DirectCosts"))
+	page = v.follow(v.post(text, "connection", cid, "kind", "account", "text", "Taxi", "do", "create", "name", "Local travel", "code", "494", "category", "Expense.DirectCosts"))
 	mustContain(t, page, "2 expenses now mean the new account 494 Local travel.")
 	mustSay(t, rowOf(t, page, "Taxi"), "Will be created: 494 Local travel")
 	if m, err := s.store.MappingOf(t.Context(), conn.ID, store.AccountMapping, "taxi"); err != nil || m.Category != "Expense.DirectCosts" || m.Code != "494" || m.Action != store.CreateRecord {
 		t.Errorf("kept %+v, %v", m, err)
 	}
-	v.follow(v.post(text, "kind", "account", "text", "Taxi", "do", "create", "name", "Local travel", "category", "Made.Up"))
+	v.follow(v.post(text, "connection", cid, "kind", "account", "text", "Taxi", "do", "create", "name", "Local travel", "category", "Made.Up"))
 	if m, err := s.store.MappingOf(t.Context(), conn.ID, store.AccountMapping, "taxi"); err != nil || m.Category != "" {
 		t.Errorf("a category that the package does not have is kept: %+v, %v", m, err)
 	}
-	if a := v.post(text, "kind", "tax_rate", "text", "17", "do", "create", "name", "17"); a.status != http.StatusUnprocessableEntity {
+	if a := v.post(text, "connection", cid, "kind", "tax_rate", "text", "17", "do", "create", "name", "17"); a.status != http.StatusUnprocessableEntity {
 		t.Errorf("a tax rate is created: %d", a.status)
 	}
 
 	// Forgotten.
-	page = v.follow(v.post(text, "kind", "account", "text", "Taxi", "do", "forget"))
+	page = v.follow(v.post(text, "connection", cid, "kind", "account", "text", "Taxi", "do", "forget"))
 	mustContain(t, page, "Taxi is not mapped any more.")
 	mustSay(t, rowOf(t, page, "Taxi"), "will be created by its name")
 
@@ -211,7 +213,7 @@ func TestMappingForms(t *testing.T) {
 		{"tracking", "Taxi", "dept", "sales", "Taxi", "2 expenses now mean tracking category Sales"},
 	} {
 		mustContain(t, v.page(mappingTextURL(c.ID, store.MappingKind(f.kind), f.text, f.part)), `value="`+f.record+`"`)
-		page := v.follow(v.post(text, "kind", f.kind, "text", f.text, "part", f.part, "do", "use", "record", f.record))
+		page := v.follow(v.post(text, "connection", cid, "kind", f.kind, "text", f.text, "part", f.part, "do", "use", "record", f.record))
 		mustContain(t, page, f.says)
 		mustSay(t, rowOf(t, page, f.row), "mapped by finance@example.com")
 	}
@@ -230,6 +232,23 @@ func TestMappingForms(t *testing.T) {
 	other := s.company("Contoso", "GBP", "Linked")
 	mustContain(t, v.page(mappingTextURL(other.ID, store.AccountMapping, "Taxi", "")), "cannot be read just now: its usual one for expenses is used")
 
+	// What was chosen while they could be read is kept, also by a form that is sent again.
+	second, err := s.store.AccountingConnection(t.Context(), other.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	otherText := companyURL(other.ID) + "/mapping/text"
+	v.follow(v.post(otherText, "connection", fmt.Sprint(second.ID), "kind", "account", "text", "Taxi", "do", "create", "name", "Cabs", "category", "Expense.DirectCosts"))
+	if m, err := s.store.MappingOf(t.Context(), second.ID, store.AccountMapping, "taxi"); err != nil || m.Category != "Expense.DirectCosts" {
+		t.Errorf("kept %+v, %v", m, err)
+	}
+	mustContain(t, v.page(mappingTextURL(other.ID, store.AccountMapping, "Taxi", "")), "the one that was chosen before is used", `name="category" value="Expense.DirectCosts"`)
+
+	// A form about another connection changes nothing.
+	for _, stale := range []string{cid, ""} {
+		mustContain(t, v.follow(v.post(otherText, "connection", stale, "kind", "account", "text", "Taxi", "do", "forget")), "Another connection, to Xero, has become the company’s", "Will be created: Cabs")
+	}
+
 	// What is archived meanwhile is flagged where it is used.
 	storetest.DB(t, s.dsn).MustExec(`UPDATE ledger_accounts SET status = 'Archived' WHERE codat_id = 'b-2'`)
 	storetest.DB(t, s.dsn).MustExec(`UPDATE suppliers SET gone_at = clock() WHERE codat_id = 's-0'`)
@@ -237,6 +256,54 @@ func TestMappingForms(t *testing.T) {
 	mustContain(t, page, "Paid from: 1 to mend", "Suppliers: 1 to mend")
 	mustSay(t, rowOf(t, page, "Expenses that do not say it"), "4 expenses to push", "It is archived in Xero")
 	mustSay(t, rowOf(t, v.page(path+"?kind=supplier"), "Somebody"), "It is not in Xero any more")
+}
+
+// Codat is asked for the types of new accounts only for who may choose one, and not again in the minute after it could not say.
+func TestMappingTypesAreAskedForOnce(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	var asked atomic.Int32
+	codat := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/options/chartOfAccounts") {
+			asked.Add(1)
+		}
+		w.WriteHeader(http.StatusBadRequest)
+	}))
+	s.codat.Store(&codat)
+	c := s.company("Northwind", "GBP", "Linked")
+	at := mappingTextURL(c.ID, store.AccountMapping, "Taxi", "")
+	s.person(store.Viewer).page(at)
+	if n := asked.Load(); n != 0 {
+		t.Errorf("asked %d times for a viewer", n)
+	}
+	v := s.person(store.Finance)
+	for range 3 {
+		mustContain(t, v.page(at), "cannot be read just now")
+	}
+	if n := asked.Load(); n != 1 {
+		t.Errorf("asked %d times", n)
+	}
+}
+
+// What an accounting package has no place for is not promised.
+func TestMappingWithoutEffect(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	v := s.person(store.Finance)
+	c := s.mapped(v.user)
+	path := companyURL(c.ID) + "/mapping"
+	mustNotContain(t, v.page(path+"?kind=tax_rate"), "no effect")
+	s.exec(`UPDATE connections SET platform_key = 'fbrh', platform_name = 'FreeAgent'`)
+	for kind, text := range map[string]string{"supplier": "Somebody", "tax_rate": "17", "tracking": "Taxi"} {
+		page := v.page(path + "?kind=" + kind)
+		mustContain(t, page, "What is said here has no effect in FreeAgent.")
+		mustNotContain(t, page, "will be created", "choose one")
+		mustSay(t, rowOf(t, page, text), "has no effect in FreeAgent")
+	}
+	mustNotContain(t, v.page(mappingTextURL(c.ID, store.SupplierMapping, "Somebody", "")), "Create it when needed")
+	s.exec(`UPDATE connections SET platform_key = 'knfz', platform_name = 'Sage Intacct'`)
+	mustContain(t, v.page(path+"?kind=supplier"), "has no effect in Sage Intacct")
+	mustNotContain(t, v.page(path+"?kind=tax_rate"), "no effect")
 }
 
 func TestMappingPagesOfTexts(t *testing.T) {
@@ -283,19 +350,24 @@ func TestMappingCarry(t *testing.T) {
 	v := s.person(store.Finance)
 	c := s.mapped(v.user)
 	text := companyURL(c.ID) + "/mapping/text"
+	former, err := s.store.AccountingConnection(t.Context(), c.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, f := range [][]string{
 		{"kind", "account", "text", "Taxi", "do", "use", "record", "a-2"}, {"kind", "account", "text", "Twin", "do", "use", "record", "a-1"},
 		{"kind", "bank", "text", "", "do", "use", "record", "b-2"}, {"kind", "tracking", "text", "*", "part", "dept", "do", "use", "record", "sales"},
 		{"kind", "supplier", "text", "Somebody", "do", "create", "name", "Somebody Ltd"},
 	} {
-		v.follow(v.post(text, f...))
+		v.follow(v.post(text, append(f, "connection", fmt.Sprint(former.ID))...))
 	}
+	s.exec(`UPDATE mappings SET category = 'Expense.DirectCosts' WHERE action = 'create'`)
 	mustNotContain(t, v.page(companyURL(c.ID)+"/mapping"), "wait to be confirmed")
 
 	news := connectionNews("Northwind", store.Linked)
 	news.CodatID = "connection-new"
 	news.At = time.Now().Add(time.Second)
-	err := s.store.InTx(t.Context(), func(tx *store.Tx) error {
+	err = s.store.InTx(t.Context(), func(tx *store.Tx) error {
 		if _, _, err := tx.SaveConnection(t.Context(), c.ID, store.ConnectionNews{CodatID: "connection-Northwind", At: news.At, Deleted: true, Actor: "Codat"}); err != nil {
 			return err
 		}
@@ -309,35 +381,52 @@ func TestMappingCarry(t *testing.T) {
 	if err != nil || conn.CodatID != "connection-new" {
 		t.Fatalf("the connection is %+v, %v", conn, err)
 	}
-	s.ledgerOf(conn)
 	path := companyURL(c.ID) + "/mapping/carry"
+	// Before the new books were read to the end nothing is offered, and nothing can be settled.
+	page := v.page(companyURL(c.ID) + "/mapping")
+	mustContain(t, page, "The books have not been read yet")
+	mustNotContain(t, page, "wait to be confirmed")
+	page = v.page(path)
+	mustContain(t, page, "The books have not been read to the end yet")
+	mustNotContain(t, page, "<form method=\"post\" action=\""+path)
+	mustContain(t, v.follow(v.post(path, "connection", fmt.Sprint(conn.ID), "do", "none", "shown", fmt.Sprintf("%d\naccount\ntaxi\n\n", former.ID))), "Nothing was changed.")
+	s.ledgerOf(conn)
+	s.exec(fmt.Sprintf(`UPDATE connections SET books_read_at = clock() WHERE id = %d`, conn.ID))
 	mustContain(t, v.page(companyURL(c.ID)+"/mapping"), "5 mappings of the old connection wait to be confirmed", path)
 
-	page := v.page(path)
+	page = v.page(path)
 	boxes := regexp.MustCompile(`<input type="checkbox" name="confirm" value="([^"]*)"( checked)?`).FindAllStringSubmatch(page, -1)
-	from := regexp.MustCompile(`name="from" value="(\d+)"`).FindStringSubmatch(page)
-	if len(boxes) != 4 || from == nil { // Meals is not in the new books
+	shown := regexp.MustCompile(`name="shown" value="([^"]*)"`).FindAllStringSubmatch(page, -1)
+	if len(boxes) != 4 || len(shown) != 5 { // Meals is not in the new books
 		t.Fatalf("offered are %q\n%s", boxes, page)
 	}
 	mustSay(t, rowOf(t, page, "Twin"), "nothing like it")
 	var ticked []string
+	sent := strings.NewReplacer("&#xA;", "\n", "\n", "\r\n", "&lt;", "<", "&gt;", ">")
 	for _, b := range boxes {
 		if b[2] != "" {
-			ticked = append(ticked, "confirm", strings.NewReplacer("&#xA;", "\n", "\n", "\r\n", "&lt;", "<", "&gt;", ">").Replace(b[1]))
+			ticked = append(ticked, "confirm", sent.Replace(b[1]))
 		}
 	}
 	if len(ticked) != 8 {
 		t.Errorf("ticked are %q", ticked)
 	}
 	// One of them has changed since the page was shown.
-	form := append([]string{"do", "confirm", "from", from[1]}, ticked...)
-	mustContain(t, v.follow(v.post(path, append(form, "confirm", "account\ntwin\n\na-9")...)), "The ledger has changed meanwhile")
+	form := append([]string{"do", "confirm", "connection", fmt.Sprint(conn.ID)}, ticked...)
+	for _, s := range shown {
+		form = append(form, "shown", sent.Replace(s[1]))
+	}
+	mustContain(t, v.follow(v.post(path, append(form, "confirm", fmt.Sprintf("%d\naccount\ntwin\n\na-9", former.ID))...)), "The ledger has changed meanwhile")
+	mustContain(t, v.follow(v.post(path, append([]string{"do", "confirm", "connection", fmt.Sprint(former.ID)}, form[4:]...)...)), "Another connection, to Xero", "Nothing was changed.")
 	page = v.follow(v.post(path, form...))
 	mustContain(t, page, "4 mappings of the connection before hold for this one now.")
-	mustNotContain(t, page, "wait to be confirmed")
+	// What nothing is like yet waits on, until a person wants none of it.
+	mustContain(t, page, "1 mapping of the old connection waits to be confirmed")
 	mustSay(t, rowOf(t, page, "Taxi"), "493 Travel", "mapped by")
+	page = v.follow(v.post(path, "do", "none", "connection", fmt.Sprint(conn.ID), "shown", fmt.Sprintf("%d\naccount\ntwin\n\n", former.ID)))
+	mustNotContain(t, page, "to be confirmed")
 	mustContain(t, v.page(path), "No mapping waits to be confirmed.")
-	if m, err := s.store.MappingOf(t.Context(), conn.ID, store.SupplierMapping, "somebody"); err != nil || m.Name != "Somebody Ltd" {
+	if m, err := s.store.MappingOf(t.Context(), conn.ID, store.SupplierMapping, "somebody"); err != nil || m.Name != "Somebody Ltd" || m.Category != "Expense.DirectCosts" {
 		t.Errorf("carried %+v, %v", m, err)
 	}
 }
@@ -351,14 +440,17 @@ func TestMappingCarryDismissed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	v.follow(v.post(companyURL(c.ID)+"/mapping/text", "kind", "account", "text", "Taxi", "do", "use", "record", "a-2"))
+	v.follow(v.post(companyURL(c.ID)+"/mapping/text", "connection", fmt.Sprint(conn.ID), "kind", "account", "text", "Taxi", "do", "use", "record", "a-2"))
 	for _, business := range []string{"org-1", "org-2"} {
 		if err := s.store.SetBooksOf(t.Context(), conn.ID, business); err != nil {
 			t.Fatal(err)
 		}
 	}
+	mustNotContain(t, v.page(companyURL(c.ID)+"/mapping"), "to be confirmed")
+	s.exec(fmt.Sprintf(`UPDATE connections SET books_read_at = clock() WHERE id = %d`, conn.ID))
 	mustContain(t, v.page(companyURL(c.ID)+"/mapping"), "1 mapping of the books that were behind this connection before waits to be confirmed")
-	page := v.follow(v.post(companyURL(c.ID)+"/mapping/carry", "do", "none", "from", fmt.Sprint(conn.ID), "confirm", "account\ntaxi\n\na-2"))
+	page := v.follow(v.post(companyURL(c.ID)+"/mapping/carry", "do", "none", "connection", fmt.Sprint(conn.ID),
+		"shown", fmt.Sprintf("%d\naccount\ntaxi\n\n", conn.ID), "confirm", "account\ntaxi\n\na-2"))
 	mustContain(t, page, "None of the mappings of the connection before is used.")
 	mustNotContain(t, page, "to be confirmed")
 	if _, err := s.store.MappingOf(t.Context(), conn.ID, store.AccountMapping, "taxi"); err == nil {

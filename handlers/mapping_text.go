@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -96,17 +97,17 @@ func (h *Handlers) mappingTextPage(w http.ResponseWriter, r *http.Request, who s
 	if err != nil {
 		return err
 	}
-	if use.Open, err = h.Store.Concerned(ctx, t.conn.ID, t.kind.kind, t.subject); err != nil {
+	if use.Open, use.Begun, err = h.Store.Concerned(ctx, t.conn.ID, t.kind.kind, t.subject); err != nil {
 		return err
 	}
 	use.Total = use.Open
 	page := views.MappingTextPage{Frame: s.Frame, ID: t.company.ID, Company: t.company.Name, Ledger: t.ledger(), Back: mappingURL(t.company.ID, t.kind.kind),
 		Path: companyURL(t.company.ID) + "/mapping/text", Kind: string(t.kind.kind), Text: t.text, Part: t.part, Title: t.title(),
-		Row: m.row(t.company.ID, use), Query: f.query, Noun: t.kind.record, Problems: f.problems}
+		Row: m.row(t.company.ID, use), Query: f.query, Noun: t.kind.record, Problems: f.problems, Connection: t.conn.ID}
 	if use.Open == 0 {
 		page.Row.Note = "No expense waits for it."
 	} else {
-		page.Row.Note = sentence(expenses(use.Open) + " to push")
+		page.Row.Note = sentence(toPush(use))
 	}
 	records, more, err := h.Store.FindRecords(ctx, t.conn.ID, t.kind.kind, t.part, f.query, foundRecords)
 	if err != nil {
@@ -128,8 +129,8 @@ func (h *Handlers) mappingTextPage(w http.ResponseWriter, r *http.Request, who s
 	for _, found := range records {
 		page.Records = append(page.Records, views.MappingRecord{ID: found.CodatID, Name: found.Title(), Detail: recordDetail(t.kind.kind, found), Chosen: found.CodatID == now})
 	}
-	if page.Create, err = h.mappingCreate(ctx, t, f, create); err != nil {
-		return err
+	if page.May.Enter { // the types of new accounts are Codat's to say
+		page.Create = h.mappingCreate(ctx, t, f, create)
 	}
 	return web.Render(w, r, status, views.MappingText(page))
 }
@@ -170,9 +171,9 @@ func recordDetail(kind store.MappingKind, r store.LedgerRecord) string {
 }
 
 // mappingCreate is the form for a new record, nil where none can be created.
-func (h *Handlers) mappingCreate(ctx context.Context, t mappingSubject, f mappingForm, said store.Mapping) (*views.MappingCreate, error) {
-	if t.subject == "" || t.subject == store.TheRest {
-		return nil, nil
+func (h *Handlers) mappingCreate(ctx context.Context, t mappingSubject, f mappingForm, said store.Mapping) *views.MappingCreate {
+	if t.subject == "" || t.subject == store.TheRest || push.Ignores(t.conn.PlatformKey, t.kind.kind) {
+		return nil
 	}
 	c := &views.MappingCreate{Noun: t.kind.record, Chosen: said.Action == store.CreateRecord}
 	if c.Name, c.Code = or(said.Name, t.text), said.Code; len(f.problems) > 0 {
@@ -182,34 +183,58 @@ func (h *Handlers) mappingCreate(ctx context.Context, t mappingSubject, f mappin
 	case store.SupplierMapping:
 		takes, most := push.NewSupplierOf(t.conn.PlatformKey)
 		if c.NameMost = most; !takes {
-			return nil, nil
+			return nil
 		}
-		return c, nil
+		return c
 	case store.AccountMapping:
 		asks := push.NewAccountOf(t.conn.PlatformKey)
 		if c.NameMost, c.CodeMost = asks.Name, asks.Code; !asks.Takes {
-			return nil, nil
+			return nil
 		}
-		h.accountCategories(ctx, t, c, or(f.category, or(said.Category, asks.Category)))
-		return c, nil
+		h.accountCategories(ctx, t, c, or(f.category, said.Category), asks.Category)
+		return c
 	}
-	return nil, nil
+	return nil
 }
 
 // accountCategories offers the types that the accounting package has for new accounts; where they cannot be read it says what is used.
-func (h *Handlers) accountCategories(ctx context.Context, t mappingSubject, c *views.MappingCreate, chosen string) {
+func (h *Handlers) accountCategories(ctx context.Context, t mappingSubject, c *views.MappingCreate, chosen, usual string) {
 	found, err := h.Ledger.AccountCategories(ctx, t.company, t.conn)
 	if err != nil {
 		h.Log.Warn("read the types of new accounts", "company", t.company.CodatID, "error", err)
 		c.Usual = fmt.Sprintf("The types that %s has cannot be read just now: its usual one for expenses is used.", t.ledger())
+		if c.Kept, c.Unknown = chosen, true; chosen != "" {
+			c.Usual = fmt.Sprintf("The types that %s has cannot be read just now: the one that was chosen before is used.", t.ledger())
+		}
 		return
 	}
 	if len(found) == 0 {
 		c.Usual = fmt.Sprintf("%s names no types for new accounts: its usual one for expenses is used.", t.ledger())
 	}
 	for _, f := range found {
-		c.Categories = append(c.Categories, views.Option{Value: f.Value, Text: or(f.Name, f.Value), Chosen: f.Value == chosen})
+		c.Categories = append(c.Categories, views.Option{Value: f.Value, Text: or(f.Name, f.Value), Chosen: f.Value == or(chosen, usual)})
 	}
+}
+
+func connectionChanged(now store.Connection) string {
+	return fmt.Sprintf("Another connection, to %s, has become the company’s since this form was shown: look at what it has. Nothing was changed.", platformOr(now.PlatformName))
+}
+
+// connectionChanged answers a form that was about another connection than the company's present one.
+func (h *Handlers) connectionChanged(w http.ResponseWriter, r *http.Request) (bool, error) {
+	id, err := pathID(r)
+	if err != nil {
+		return false, err
+	}
+	now, err := h.Store.AccountingConnection(r.Context(), id)
+	if errors.Is(err, store.ErrNotFound) { // which is said where the text is read
+		return false, nil
+	}
+	if err != nil || r.PostForm.Get("connection") == strconv.FormatInt(now.ID, 10) {
+		return false, err
+	}
+	kind, _ := mappingKindOf(r.PostForm.Get("kind"))
+	return true, h.done(w, r, mappingURL(id, kind.kind), connectionChanged(now))
 }
 
 // mappingSet keeps what a person says of a text.
@@ -218,6 +243,9 @@ func (h *Handlers) mappingSet(w http.ResponseWriter, r *http.Request, who store.
 		return badForm(err)
 	}
 	form := r.PostForm.Get
+	if moved, err := h.connectionChanged(w, r); moved || err != nil {
+		return err
+	}
 	t, err := h.mappingSubject(r, form)
 	if err != nil {
 		return err
@@ -227,7 +255,7 @@ func (h *Handlers) mappingSet(w http.ResponseWriter, r *http.Request, who store.
 	if t.subject != "" && t.subject != store.TheRest {
 		m.Label = t.text
 	}
-	concerned, err := h.Store.Concerned(ctx, t.conn.ID, t.kind.kind, t.subject)
+	concerned, _, err := h.Store.Concerned(ctx, t.conn.ID, t.kind.kind, t.subject)
 	if err != nil {
 		return err
 	}
@@ -264,10 +292,7 @@ func (h *Handlers) mappingSet(w http.ResponseWriter, r *http.Request, who store.
 func (h *Handlers) mappingCreated(w http.ResponseWriter, r *http.Request, who store.User, t mappingSubject, m store.Mapping, concerned int) error {
 	form := func(name string) string { return strings.TrimSpace(plain(r.PostForm.Get(name))) }
 	f := mappingForm{query: form("q"), name: form("name"), code: form("code"), category: form("category"), problems: map[string]string{}}
-	offer, err := h.mappingCreate(r.Context(), t, f, store.Mapping{})
-	if err != nil {
-		return err
-	}
+	offer := h.mappingCreate(r.Context(), t, f, store.Mapping{})
 	if offer == nil {
 		return web.Invalid(fmt.Sprintf("%s takes no new %s for that.", t.ledger(), t.kind.record))
 	}
@@ -278,6 +303,10 @@ func (h *Handlers) mappingCreated(w http.ResponseWriter, r *http.Request, who st
 	}
 	if utf8.RuneCountInString(f.code) > offer.CodeMost {
 		f.problems["code"] = fmt.Sprintf("The code may have %d characters at most.", offer.CodeMost)
+	}
+	// Where the types cannot be read now, they could when the form was shown: what was chosen there is kept.
+	if m.Category = ""; offer.Unknown && utf8.RuneCountInString(f.category) <= 200 {
+		m.Category = f.category
 	}
 	for _, o := range offer.Categories {
 		if o.Value == f.category {

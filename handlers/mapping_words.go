@@ -56,11 +56,14 @@ func (h *Handlers) meanings(ctx context.Context, conn store.Connection, kind map
 // row is a text as a list shows it.
 func (m meanings) row(company int64, u store.MappingUse) views.MappingRow {
 	row := views.MappingRow{Text: m.kind.title(u.Subject, u.Label), Note: usesSaid(u)}
-	if m.kind.kind == store.TrackingMapping {
+	if m.kind.kind == store.TrackingMapping && !push.Ignores(m.platform, m.kind.kind) {
 		m.tracking(&row, company, u)
 		return row
 	}
 	m.mean(&row, u)
+	if m.kind.kind == store.TrackingMapping {
+		return row
+	}
 	text := u.Label
 	if u.Subject == store.TheRest || text == "" {
 		text = u.Subject
@@ -79,12 +82,31 @@ func usesSaid(u store.MappingUse) string {
 	case u.Open == 0:
 		return expenses(u.Total) + ", none to push"
 	case u.Open == u.Total:
-		return expenses(u.Open) + " to push"
+		return toPush(u)
 	}
-	return fmt.Sprintf("%s to push, %s in all", expenses(u.Open), number(u.Total))
+	return fmt.Sprintf("%s, %s in all", toPush(u), number(u.Total))
 }
 
+// toPush counts the expenses that will use what a text means: those whose push has begun too, as long as nothing was sent of them.
+func toPush(u store.MappingUse) string {
+	said := expenses(u.Open) + " to push"
+	switch {
+	case u.Begun == 0:
+		return said
+	case u.Begun == u.Open:
+		return said + " (on hold or in progress)"
+	}
+	return said + fmt.Sprintf(" (%s of them on hold or in progress)", number(u.Begun))
+}
+
+// noEffect says that the costs of a ledger have no place for a kind of mapping.
+func noEffect(ledger string) string { return "What is said here has no effect in " + ledger + "." }
+
 func (m meanings) mean(row *views.MappingRow, u store.MappingUse) {
+	if push.Ignores(m.platform, m.kind.kind) {
+		row.Means = []views.Meant{{Name: "has no effect in " + m.ledger, None: true}}
+		return
+	}
 	matches := m.matches[u.Subject]
 	if said := m.said[u.Subject]; len(said) > 0 {
 		m.meanSaid(row, said[0], matches)

@@ -194,8 +194,6 @@ func downNotice(i store.ConnectionItem, held []store.Sum, c clock) views.Notice 
 		what = "has been gone since"
 	case i.Status == "PendingAuth":
 		what = "has waited for the customer since"
-	case signedOff(i.Connection):
-		what = "signed off by itself, after its one reading,"
 	}
 	if link.Href == "" {
 		link = views.Link{Text: "Open the company", Href: companyURL(i.CompanyID)}

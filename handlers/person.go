@@ -149,7 +149,7 @@ func (h *Handlers) frame(w http.ResponseWriter, r *http.Request, who store.User,
 func down(connections []store.ConnectionItem) int {
 	n := 0
 	for _, c := range connections {
-		if c.Status != store.Linked && !signedOff(c.Connection) {
+		if c.Status != store.Linked && !signedOff(c) {
 			n++
 		}
 	}

@@ -32,7 +32,6 @@ func TestEveryRouteAsksWho(t *testing.T) {
 		{"GET", "/companies", 200, 200, 200},
 		{"GET", companyURL(c.ID), 200, 200, 200},
 		{"POST", companyURL(c.ID) + "/refresh", 403, 303, 303},
-		{"POST", companyURL(c.ID) + "/bank", 403, 403, 303},
 		{"GET", "/connections", 200, 200, 200},
 		{"GET", connectionURL(1), 200, 200, 200},
 		{"POST", connectionURL(1) + "/check", 403, 303, 303},

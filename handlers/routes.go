@@ -49,7 +49,6 @@ func (h *Handlers) Routes() (http.Handler, error) {
 	page("GET /companies/{id}/mapping/carry", store.Finance, h.mappingCarry)
 	page("POST /companies/{id}/mapping/carry", store.Finance, h.mappingCarried)
 	page("POST /companies/{id}/refresh", store.Finance, h.companyRefresh)
-	page("POST /companies/{id}/bank", store.Admin, h.companyBank)
 	page("POST /companies/{id}/pause", store.Finance, h.companyPause)
 	page("POST /companies/{id}/resume", store.Finance, h.companyResume)
 	page("POST /companies/{id}/foreign/dismiss", store.Finance, h.foreignDismiss)

@@ -279,9 +279,12 @@ func (s *site) books(c store.Company) error {
 	}); err != nil {
 		return err
 	}
-	return reading.Suppliers(s.t.Context(), []store.Supplier{
+	if err := reading.Suppliers(s.t.Context(), []store.Supplier{
 		{CodatID: "s-0", Name: "Supplier 0", Status: "Active"}, {CodatID: "s-1", Name: "Supplier 1", Status: "Active"}, {CodatID: "s-2", Name: "Supplier 2", Status: "Active"},
-	})
+	}); err != nil {
+		return err
+	}
+	return reading.Ended(s.t.Context(), store.LedgerAccounts)
 }
 
 func connectionNews(company, status string) store.ConnectionNews {

@@ -75,6 +75,8 @@ func activityText(a store.Activity, pushes []store.Push) string {
 		return a.Actor + " pressed Push anyway: it was said what would fail"
 	case "retried anyway":
 		return a.Actor + " pressed Retry anyway: it was said what would fail"
+	case "planned anew":
+		return "Its connection was replaced, and the push was planned anew for the new one"
 	case "withdrew":
 		return a.Actor + " withdrew the push: nothing of it was on its way"
 	case "changed":

@@ -77,21 +77,37 @@ func (tx *Tx) SaveCompany(ctx context.Context, codatID, name, redirectURL string
 	if err != nil {
 		return saved.Company, fmt.Errorf("save company %q: %w", codatID, err)
 	}
-	if saved.Fresh {
-		tx.changed(LedgerChanged, saved.ID)
+	if !saved.Fresh {
+		return saved.Company, nil
 	}
+	tx.changed(LedgerChanged, saved.ID)
 	return saved.Company, tx.companyKnown(ctx, codatID)
 }
 
-// CompanyListed notes that Codat had a company when asked at that time: one that was taken for deleted before is back.
+// CompanyListed notes that Codat had a company when asked at that time: one that was taken for deleted before is back, and so are the
+// questions about what is under way for it.
 func (tx *Tx) CompanyListed(ctx context.Context, id int64, asked time.Time) error {
-	if _, err := tx.ExecContext(ctx, `UPDATE companies SET deleted_at = NULL WHERE id = $1 AND deleted_at < $2`, id, asked); err != nil {
+	var codatID string
+	err := tx.GetContext(ctx, &codatID, `UPDATE companies SET deleted_at = NULL WHERE id = $1 AND deleted_at < $2 RETURNING codat_id`, id, asked)
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	if err != nil {
 		return fmt.Errorf("take company %d back: %w", id, err)
 	}
-	return nil
+	_, err = tx.ExecContext(ctx, `
+		UPDATE push_steps SET ask_at = clock(), asked = 0 WHERE id IN (
+			SELECT id FROM push_steps WHERE company_id = $1 AND ask_at IS NULL
+				AND (state IN ('pending', 'looking') OR state = 'success' AND record_id IS NULL AND operation_key IS NOT NULL)
+			ORDER BY id FOR UPDATE)`, id)
+	if err != nil {
+		return fmt.Errorf("ask again about company %d: %w", id, err)
+	}
+	tx.changed(WorkChanged, 0)
+	return tx.companyKnown(ctx, codatID)
 }
 
-// CompanyDeleted notes that Codat no longer has a company. Everything of ours stays; nothing is sent any more, and nobody can
+// CompanyDeleted notes that Codat no longer has a company. Everything of ours stays; nothing is sent or asked any more, and nobody can
 // say any more what became of what was sent: f is the cause of that.
 func (tx *Tx) CompanyDeleted(ctx context.Context, codatID string, f Failure) error {
 	var c Company
@@ -131,6 +147,11 @@ func (tx *Tx) CompanyDeleted(ctx context.Context, codatID string, f Failure) err
 		if err := tx.giveUp(ctx, step, f); err != nil {
 			return err
 		}
+	}
+	_, err = tx.ExecContext(ctx, `UPDATE push_steps SET ask_at = NULL WHERE id IN (
+		SELECT id FROM push_steps WHERE company_id = $1 AND ask_at IS NOT NULL ORDER BY id FOR UPDATE)`, c.ID)
+	if err != nil {
+		return fmt.Errorf("end the questions about company %q: %w", codatID, err)
 	}
 	return nil
 }

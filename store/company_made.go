@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"time"
 )
 
 // MadeCompany is a company that Codat has made for a person here.
@@ -19,6 +20,18 @@ func (s *Store) CompanyMadeBy(ctx context.Context, key string) (Company, error) 
 		return c, fmt.Errorf("read company made with %s: %w", key, err)
 	}
 	return c, nil
+}
+
+// CompanyTaken reports whether a company of Codat's is not the one that was asked for under that key at that time: it was known here by
+// then, or made under another key.
+func (s *Store) CompanyTaken(ctx context.Context, codatID, key string, asked time.Time) (bool, error) {
+	var taken bool
+	err := s.db.GetContext(ctx, &taken, `SELECT EXISTS (SELECT 1 FROM companies
+		WHERE codat_id = $1 AND made_by_key IS DISTINCT FROM $2::uuid AND (made_by_key IS NOT NULL OR created_at < $3))`, codatID, key, asked)
+	if err != nil {
+		return false, fmt.Errorf("look for company %q: %w", codatID, err)
+	}
+	return taken, nil
 }
 
 // CompanyMade keeps a company that somebody has made, and the record of it; the same one again changes nothing.

@@ -24,7 +24,7 @@ func (s *Store) StakeOfCompany(ctx context.Context, companyID int64) (Stake, err
 // StakeOfConnection is what unlinking a connection would mean, as Tx.holdOrRelease sees it: what is not in doubt waits. Expenses
 // that are not on their way go through no connection yet.
 func (s *Store) StakeOfConnection(ctx context.Context, connectionID int64) (Stake, error) {
-	return s.stake(ctx, `p.connection_id = $1`, `s.state IN ('waiting', 'ready') AND NOT s.doubt`, connectionID)
+	return s.stake(ctx, `p.connection_id = $1 AND p.state = 'open'`, `s.state IN ('waiting', 'ready') AND NOT s.doubt`, connectionID)
 }
 
 func (s *Store) stake(ctx context.Context, about, waits string, id int64) (Stake, error) {

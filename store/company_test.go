@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -170,11 +171,9 @@ func TestStakeIsWhatHappens(t *testing.T) {
 		if got := sums(s.Waiting); got != "GBP 12.00 in 1, USD 12.00 in 1" {
 			t.Errorf("%s: waiting %s", what, got)
 		}
-		if got := sums(s.NeedsChecking) + "; " + sums(s.Complete); got != "GBP 12.00 in 1; GBP 12.00 in 1" {
-			t.Errorf("%s: checking and complete %s", what, got)
-		}
-		if got := sums(s.NotPushed); (got == "GBP 12.00 in 1") != (what == "company") {
-			t.Errorf("%s: not pushed %s", what, got)
+		if got := sums(s.NeedsChecking) + "; " + sums(s.Complete) + "; " + sums(s.NotPushed); (got == "GBP 12.00 in 1; GBP 12.00 in 1; GBP 12.00 in 1") != (what == "company") ||
+			(got == "; ; ") != (what == "connection") {
+			t.Errorf("%s: checking, complete, and not pushed %s", what, got)
 		}
 	}
 
@@ -203,4 +202,31 @@ func sums(all []store.Sum) string {
 		text += fmt.Sprintf("%s in %d", store.FormatAmount(s.Total, s.Currency), s.Count)
 	}
 	return text
+}
+
+// Nothing is asked about a deleted company, until it is back.
+func TestQuestionsOfADeletedCompany(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	_, steps := w.accept(1)
+	w.finish(steps[0], store.Outcome{Status: store.OutcomeSuccess, Source: "webhook"}) // of which record is to be asked
+	next := func() time.Duration {
+		t.Helper()
+		d, err := w.NextAsk(t.Context(), time.Hour)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
+	if got := next(); got != 0 {
+		t.Fatalf("the question is due in %s", got)
+	}
+	w.in(func(tx *store.Tx) error { return tx.CompanyDeleted(t.Context(), "northwind", *failure("company_gone")) })
+	if got := next(); got != time.Hour {
+		t.Errorf("deleted: a question is due in %s", got)
+	}
+	w.in(func(tx *store.Tx) error { return tx.CompanyListed(t.Context(), w.company, w.now().Add(time.Second)) })
+	if got := next(); got != 0 {
+		t.Errorf("back: the question is due in %s", got)
+	}
 }

@@ -115,7 +115,7 @@ type ConnectionNews struct {
 
 	At         time.Time // when Codat says it was so; when Read, the moment before we asked
 	Untimed    bool      // Codat does not say when: At is when we heard
-	Read       bool      // we read it from Codat, and asked at that time of our clock: it holds against whatever Codat told before that
+	Read       bool      // we read it from Codat, and asked at that time of our clock: it holds against whatever was told or read before that
 	LastSyncAt *time.Time
 	CreatedAt  *time.Time
 	Errors     json.RawMessage // nil leaves what is known
@@ -128,8 +128,9 @@ type ConnectionNews struct {
 	DeliveryID *int64
 }
 
-// SaveConnection applies news of a company's connection. News older than what is known changes nothing and returns false; the
-// history has it all the same. A status that changes holds or releases the pushes that go through the connection.
+// SaveConnection applies news of a company's connection. News older than what is known changes nothing and returns false, and so does a
+// reading of a deleted company; the history has what Codat told all the same. A status that changes holds or releases the pushes that go
+// through the connection.
 func (tx *Tx) SaveConnection(ctx context.Context, companyID int64, n ConnectionNews) (id int64, applied bool, err error) {
 	var errs *string
 	if n.Errors != nil {
@@ -145,7 +146,9 @@ func (tx *Tx) SaveConnection(ctx context.Context, companyID int64, n ConnectionN
 		Older     bool
 	}
 	rows, err := tx.QueryxContext(ctx, `
-		SELECT id, company_id, status, proven_at, deleted_at, CASE WHEN $3 THEN $2 < told_at AND status <> $4 ELSE $2 < status_at END AS older
+		SELECT id, company_id, status, proven_at, deleted_at, CASE WHEN $3
+			THEN coalesce($2 < greatest(read_at, deleted_at), false) OR $2 < told_at AND (status <> $4 OR deleted_at IS NOT NULL)
+			ELSE $2 < status_at END AS older
 		FROM connections WHERE codat_id = $1 FOR UPDATE`, n.CodatID, n.At, n.Read, n.Status)
 	if err != nil {
 		return 0, false, fmt.Errorf("read connection %q: %w", n.CodatID, err)
@@ -158,6 +161,15 @@ func (tx *Tx) SaveConnection(ctx context.Context, companyID int64, n ConnectionN
 	if err := firstError(err, rows.Err()); err != nil {
 		return 0, false, fmt.Errorf("read connection %q: %w", n.CodatID, err)
 	}
+	if n.Read {
+		var gone bool // asked after the row is locked: whoever deletes the company meanwhile waits for us, and marks it then
+		if err := tx.GetContext(ctx, &gone, `SELECT deleted_at IS NOT NULL FROM companies WHERE id = $1`, companyID); err != nil {
+			return 0, false, fmt.Errorf("look at the company of connection %q: %w", n.CodatID, err)
+		}
+		if gone {
+			return was.ID, false, nil
+		}
+	}
 	if known && (was.Older || was.DeletedAt != nil && !n.Deleted && !n.Read) { // older, or about a connection that Codat has deleted
 		if n.Read {
 			return was.ID, false, nil
@@ -167,10 +179,11 @@ func (tx *Tx) SaveConnection(ctx context.Context, companyID int64, n ConnectionN
 	var c Connection
 	err = tx.GetContext(ctx, &c, `
 		INSERT INTO connections (company_id, codat_id, platform_name, platform_key, source_type, status, status_at, link_url,
-			last_sync_at, errors, created_at, deleted_at, proven_at)
+			last_sync_at, errors, created_at, deleted_at, proven_at, read_at)
 		VALUES ($1, $2, $3, $4, $5, coalesce(nullif($6, ''), 'PendingAuth'), $7, $8,
 			$9, coalesce($10::jsonb, '[]'), coalesce($11, clock()), CASE WHEN $12 THEN clock() END,
-			CASE WHEN $6 = 'Linked' AND $9::timestamptz IS NOT NULL THEN least($9, clock()) END) -- Linked means Linked as of its last sync
+			CASE WHEN $6 = 'Linked' AND $9::timestamptz IS NOT NULL THEN least($9, clock()) END, -- Linked means Linked as of its last sync
+			CASE WHEN $13 THEN $7::timestamptz END)
 		ON CONFLICT (codat_id) DO UPDATE SET
 			platform_name = coalesce(nullif(excluded.platform_name, ''), connections.platform_name),
 			platform_key = coalesce(nullif(excluded.platform_key, ''), connections.platform_key),
@@ -178,12 +191,13 @@ func (tx *Tx) SaveConnection(ctx context.Context, companyID int64, n ConnectionN
 			status = coalesce(nullif($6, ''), connections.status),
 			status_at = CASE WHEN $13 AND $6 = connections.status THEN connections.status_at ELSE excluded.status_at END,
 			told_at = CASE WHEN $13 THEN connections.told_at ELSE clock() END,
-			changed_at = CASE WHEN $6 NOT IN ('', connections.status) OR $12 THEN clock() ELSE connections.changed_at END,
+			changed_at = CASE WHEN $6 NOT IN ('', connections.status) OR $12 AND connections.deleted_at IS NULL THEN clock() ELSE connections.changed_at END,
 			link_url = coalesce(nullif(excluded.link_url, ''), connections.link_url),
 			last_sync_at = coalesce(excluded.last_sync_at, connections.last_sync_at),
 			proven_at = greatest(connections.proven_at, excluded.proven_at),
 			errors = coalesce($10::jsonb, connections.errors),
-			deleted_at = excluded.deleted_at
+			deleted_at = CASE WHEN $12 THEN coalesce(connections.deleted_at, excluded.deleted_at) END,
+			read_at = greatest(connections.read_at, excluded.read_at)
 		RETURNING `+connectionColumns,
 		companyID, n.CodatID, n.PlatformName, n.PlatformKey, n.SourceType, n.Status, n.At, n.LinkURL, n.LastSyncAt, errs, n.CreatedAt, n.Deleted, n.Read)
 	if err != nil {
@@ -236,7 +250,8 @@ func (tx *Tx) holdOrRelease(ctx context.Context, connectionID int64) error {
 	err := tx.SelectContext(ctx, &ids, `
 		UPDATE expenses e SET status = CASE WHEN cn.up THEN 'in_progress' ELSE 'on_hold' END, status_at = clock()
 		FROM pushes p JOIN push_steps s ON s.id = p.cost_step_id
-			JOIN (SELECT id, status = 'Linked' AND deleted_at IS NULL AS up FROM connections) cn ON cn.id = p.connection_id
+			JOIN (SELECT cn.id, cn.status = 'Linked' AND cn.deleted_at IS NULL AND co.deleted_at IS NULL AS up
+				FROM connections cn JOIN companies co ON co.id = cn.company_id) cn ON cn.id = p.connection_id
 		WHERE p.connection_id = $1 AND p.state = 'open' AND e.push_id = p.id
 			AND e.status = CASE WHEN cn.up THEN 'on_hold' ELSE 'in_progress' END
 			AND (cn.up OR s.state IN ('waiting', 'ready') AND NOT s.doubt)

@@ -28,6 +28,7 @@ const (
 	CheckDown       CheckResult = "down"       // the connection is not Linked: its status says why
 	CheckFailed     CheckResult = "failed"     // Codat could not read from the ledger, and has not given the connection up
 	CheckUnanswered CheckResult = "unanswered" // nobody could tell in time
+	CheckUnasked    CheckResult = "unasked"    // Codat could not be asked to read from the ledger
 )
 
 // CheckFor is how long a check is followed at the most.
@@ -44,6 +45,7 @@ type Check struct {
 	Since        time.Time // the check began
 	Queued       bool      // Codat reads from the ledger
 	SyncID       string    `db:"check_sync_id"` // Codat's id of that reading, "" when it gave none
+	Said         string    `db:"check_said"`    // why Codat could not be asked last, in its words
 	Asked        int       // how often this check was moved on before
 	Now          time.Time
 }
@@ -69,22 +71,21 @@ func (s *Store) CheckConnection(ctx context.Context, by User, id int64) (begun b
 // manyExpenses are so many of one connection that it is worth to know first whether it works.
 const manyExpenses = 4
 
-// CheckBeforePush has the connections checked that many of the expenses go through, where nothing has for a day.
-func (s *Store) CheckBeforePush(ctx context.Context, expenseIDs []int64) error {
+// CheckBeforePush has the connections checked that many of the expenses go through, where nothing has for a day. Nothing is sent
+// through them meanwhile, for two minutes at most: hundreds would fail one by one.
+func (tx *Tx) CheckBeforePush(ctx context.Context, expenseIDs []int64) error {
 	if len(expenseIDs) < manyExpenses {
 		return nil
 	}
-	return s.InTx(ctx, func(tx *Tx) error {
-		var ids []int64
-		err := tx.SelectContext(ctx, &ids, `
-			SELECT cn.id FROM expenses e JOIN pushes p ON p.id = e.push_id JOIN connections cn ON cn.id = p.connection_id
-			WHERE e.id = ANY($1) AND `+stale+` GROUP BY cn.id HAVING count(*) >= $2`, int64s(expenseIDs), manyExpenses)
-		if err != nil {
-			return fmt.Errorf("find unproven connections: %w", err)
-		}
-		_, err = tx.beginChecks(ctx, CheckForBulk, ids)
-		return err
-	})
+	var ids []int64
+	err := tx.SelectContext(ctx, &ids, `
+		SELECT cn.id FROM expenses e JOIN pushes p ON p.id = e.push_id JOIN connections cn ON cn.id = p.connection_id
+		WHERE e.id = ANY($1) AND `+stale+` GROUP BY cn.id HAVING count(*) >= $2`, int64s(expenseIDs), manyExpenses)
+	if err != nil {
+		return fmt.Errorf("find unproven connections: %w", err)
+	}
+	_, err = tx.beginChecks(ctx, CheckForBulk, ids)
+	return err
 }
 
 const (
@@ -150,7 +151,7 @@ func (tx *Tx) beginChecks(ctx context.Context, why CheckReason, ids []int64) (be
 		return nil, nil
 	}
 	err = tx.SelectContext(ctx, &begun, `
-		UPDATE connections SET checking_since = clock(), check_next_at = clock(), check_asked = 0, check_queued = false, check_sync_id = '', check_reason = $2
+		UPDATE connections SET checking_since = clock(), check_next_at = clock(), check_asked = 0, check_queued = false, check_sync_id = '', check_said = '', check_reason = $2
 		WHERE id IN (
 			SELECT cn.id FROM connections cn JOIN companies co ON co.id = cn.company_id
 			WHERE cn.id = ANY($1) AND cn.checking_since IS NULL AND cn.deleted_at IS NULL AND co.deleted_at IS NULL AND NOT co.example
@@ -180,7 +181,7 @@ func (s *Store) ClaimCheck(ctx context.Context) (Check, error) {
 		reading AS (UPDATE companies c SET reading_until = clock() + make_interval(secs => $1) FROM due WHERE c.id = due.company_id)
 		UPDATE connections cn SET check_next_at = clock() + make_interval(secs => $1), check_asked = check_asked + 1 FROM due WHERE cn.id = due.id
 		RETURNING cn.id AS connection_id, cn.codat_id AS connection, due.company_id, due.company, cn.status, cn.checking_since AS since,
-			cn.check_queued AS queued, cn.check_sync_id, cn.check_asked - 1 AS asked, clock() AS now`, readLease.Seconds(), CheckFor.Seconds())
+			cn.check_queued AS queued, cn.check_sync_id, cn.check_said, cn.check_asked - 1 AS asked, clock() AS now`, readLease.Seconds(), CheckFor.Seconds())
 	if err != nil {
 		return c, fmt.Errorf("claim check: %w", err)
 	}
@@ -200,8 +201,8 @@ func (s *Store) NextCheck(ctx context.Context, limit time.Duration) (time.Durati
 
 // FollowCheck says when a check that has not ended is moved on next, and what is known of Codat's reading by now.
 func (s *Store) FollowCheck(ctx context.Context, c Check, back time.Duration) error {
-	_, err := s.db.ExecContext(ctx, `UPDATE connections SET check_queued = $3, check_sync_id = $4, check_next_at = clock() + make_interval(secs => $5)
-		WHERE id = $1 AND checking_since = $2`, c.ConnectionID, c.Since, c.Queued, c.SyncID, back.Seconds())
+	_, err := s.db.ExecContext(ctx, `UPDATE connections SET check_queued = $3, check_sync_id = $4, check_next_at = clock() + make_interval(secs => $5), check_said = $6
+		WHERE id = $1 AND checking_since = $2`, c.ConnectionID, c.Since, c.Queued, c.SyncID, back.Seconds(), clipText(c.Said, 500))
 	if err != nil {
 		return fmt.Errorf("follow check of connection %d: %w", c.ConnectionID, err)
 	}
@@ -234,6 +235,9 @@ func (tx *Tx) endChecks(ctx context.Context, ids []int64, r CheckResult, said st
 		return fmt.Errorf("end checks: %w", err)
 	}
 	tx.changed(ConnectionChanged, ended...)
+	if len(ended) > 0 {
+		tx.changed(WorkChanged, 0) // what was held back for it
+	}
 	return nil
 }
 

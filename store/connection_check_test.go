@@ -241,12 +241,19 @@ func TestABulkPushChecksAQuietConnectionFirst(t *testing.T) {
 			w := newWorld(t)
 			ids := w.enter(w.company, test.pushed)
 			w.press(ids...)
-			if err := w.later(test.ahead).CheckBeforePush(t.Context(), ids); err != nil {
+			later := w.later(test.ahead)
+			if err := later.InTx(t.Context(), func(tx *store.Tx) error { return tx.CheckBeforePush(t.Context(), ids) }); err != nil {
 				t.Fatal(err)
 			}
 			c := w.standing()
 			if (c.CheckingSince != nil) != test.want || test.want && c.CheckReason != store.CheckForBulk {
 				t.Errorf("checking since %v because of %q", c.CheckingSince, c.CheckReason)
+			}
+			if claims, err := later.ClaimSteps(t.Context(), 1, 10, time.Minute); err != nil || (len(claims) == 0) != test.want {
+				t.Errorf("%d are sent while it is checked, error %v", len(claims), err)
+			}
+			if claims, err := w.later(test.ahead+3*time.Minute).ClaimSteps(t.Context(), 1, 10, time.Minute); err != nil || len(claims) != 1 {
+				t.Errorf("%d are sent after two minutes, error %v", len(claims), err)
 			}
 		})
 	}

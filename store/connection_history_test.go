@@ -191,3 +191,17 @@ func TestNewsOfAStranger(t *testing.T) {
 		t.Errorf("verdicts %v", v)
 	}
 }
+
+// A company that is read again wakes nothing: only one that is new does.
+func TestNewsOfAKnownCompanyIsLeft(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.record(store.Delivery{Type: "connection.connected", Company: "northwind", Connection: "theirs", Headers: []byte(`{}`), Body: []byte(`{}`), Verdict: store.VerdictNotOurs})
+	w.in(func(tx *store.Tx) error {
+		_, err := tx.SaveCompany(t.Context(), "northwind", "Northwind", "")
+		return err
+	})
+	if v := w.verdicts(); v[store.VerdictNotOurs] != 1 {
+		t.Errorf("verdicts %v", v)
+	}
+}

@@ -189,3 +189,85 @@ func TestConnectionsGone(t *testing.T) {
 		t.Errorf("left where Codat lists none: %+v, error %v", cs, err)
 	}
 }
+
+// A reading that was asked before the company was deleted, or while it is, brings nothing back.
+func TestReadingOfADeletedCompany(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	id := w.enter(w.company, 1)[0]
+	w.press(id)
+	asked := w.now()
+	w.in(func(tx *store.Tx) error { return tx.CompanyDeleted(t.Context(), "northwind", *failure("company_gone")) })
+	for when, at := range map[string]time.Time{"before": asked, "after": w.now().Add(time.Second)} {
+		for _, name := range []string{"northwind-link", "northwind-new"} {
+			if _, applied := w.news(w.company, store.ConnectionNews{CodatID: name, Status: "Linked", At: at, Read: true}); applied {
+				t.Errorf("a reading of %s that was asked %s changes something", name, when)
+			}
+		}
+		if c := w.standing(); c.DeletedAt == nil || w.status(id) != store.OnHold {
+			t.Errorf("asked %s: the expense is %s, the connection %+v", when, w.status(id), c)
+		}
+	}
+	// The company was deleted and is back: what was asked before that is old.
+	w.in(func(tx *store.Tx) error { return tx.CompanyListed(t.Context(), w.company, w.now().Add(time.Second)) })
+	if _, applied := w.news(w.company, store.ConnectionNews{CodatID: "northwind-link", Status: "Linked", At: asked, Read: true}); applied || w.standing().DeletedAt == nil {
+		t.Error("an older reading brings the connection back")
+	}
+	if _, applied := w.news(w.company, store.ConnectionNews{CodatID: "northwind-link", Status: "Linked", At: w.now().Add(time.Second), Read: true}); !applied || w.status(id) != store.InProgress {
+		t.Errorf("a newer reading changes nothing: the expense is %s", w.status(id))
+	}
+}
+
+// A connection that is as it was does not release pushes of a company that is deleted.
+func TestNothingIsReleasedOfADeletedCompany(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	id := w.enter(w.company, 1)[0]
+	w.press(id)
+	if _, err := w.sql().Exec(`UPDATE companies SET deleted_at = clock()`); err != nil {
+		t.Fatal(err)
+	}
+	w.connect(w.company, "northwind-link", "Unlinked", time.Minute)
+	w.connect(w.company, "northwind-link", "Linked", 0)
+	if got := w.status(id); got != store.OnHold {
+		t.Errorf("it is %s", got)
+	}
+}
+
+func TestAnOlderReadingUndoesNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	asked := w.now()
+	reading := func(status string, at time.Time) bool {
+		_, applied := w.news(w.company, store.ConnectionNews{CodatID: "northwind-link", Status: status, At: at, Read: true})
+		return applied
+	}
+	if !reading("Unlinked", asked.Add(time.Millisecond)) {
+		t.Error("the unlinking is not applied")
+	}
+	if reading("Linked", asked) || w.standing().Status != "Unlinked" {
+		t.Error("an older reading undoes it")
+	}
+	if !reading("Linked", w.now()) {
+		t.Error("a newer reading is not applied")
+	}
+	asked = w.now()
+	w.told("deleted", "Linked", w.now(), "")
+	if reading("Linked", asked) || w.standing().DeletedAt == nil {
+		t.Error("an older reading of the same status undoes the deletion")
+	}
+	if !reading("Linked", w.now()) || w.standing().DeletedAt != nil {
+		t.Error("a newer reading does not bring it back")
+	}
+}
+
+func TestADeletionThatIsToldTwice(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.told("deleted", "Linked", w.now(), "")
+	before := w.standing()
+	w.told("deleted", "Linked", w.now().Add(time.Second), "")
+	if now := w.standing(); !now.ChangedAt.Equal(before.ChangedAt) || !now.DeletedAt.Equal(*before.DeletedAt) {
+		t.Errorf("told again it is deleted since %s and %s, was %s", now.ChangedAt, now.DeletedAt, before.ChangedAt)
+	}
+}

@@ -245,8 +245,23 @@ func (r *LedgerReading) Ended(ctx context.Context, t LedgerTable) error {
 		if err != nil {
 			return fmt.Errorf("retire what is gone from %s: %w", t, err)
 		}
+		if t != LedgerAccounts {
+			return nil
+		}
+		if _, err := tx.ExecContext(ctx, `UPDATE connections SET books_read_at = clock() WHERE id = $1`, r.conn.ID); err != nil {
+			return fmt.Errorf("note that the books were read: %w", err)
+		}
 		return nil
 	})
+}
+
+// BooksRead reports whether the accounts of the books behind a connection now were read to the end.
+func (s *Store) BooksRead(ctx context.Context, connectionID int64) (bool, error) {
+	var read bool
+	if err := s.db.GetContext(ctx, &read, `SELECT books_read_at IS NOT NULL FROM connections WHERE id = $1`, connectionID); err != nil {
+		return false, fmt.Errorf("read whether the books of connection %d are known: %w", connectionID, err)
+	}
+	return read, nil
 }
 
 // headings finds the topmost of what each tracking category stands under; one that stands alone has none.

@@ -55,16 +55,6 @@ const mappingsSelect = `
 		m.set_at, coalesce(u.email, '') AS set_by
 	FROM mappings m LEFT JOIN users u ON u.id = m.set_by`
 
-// Mappings returns what people have said of a connection's ledger, by kind and subject.
-func (s *Store) Mappings(ctx context.Context, connectionID int64) ([]Mapping, error) {
-	var ms []Mapping
-	err := s.db.SelectContext(ctx, &ms, mappingsSelect+` WHERE m.connection_id = $1 ORDER BY m.kind, m.subject, m.part`, connectionID)
-	if err != nil {
-		return nil, fmt.Errorf("list mappings: %w", err)
-	}
-	return ms, nil
-}
-
 // MappingsOf returns what people have said of some texts, in small letters.
 func (s *Store) MappingsOf(ctx context.Context, connectionID int64, kind MappingKind, subjects []string) ([]Mapping, error) {
 	var ms []Mapping
@@ -108,6 +98,15 @@ func (s *Store) SetMapping(ctx context.Context, by User, m Mapping) error {
 }
 
 func (tx *Tx) setMapping(ctx context.Context, by User, m Mapping) error {
+	var err error
+	if m.Subject, err = tx.keepMapping(ctx, by, m); err != nil {
+		return err
+	}
+	return tx.mappingSaid(ctx, by, m, "mapped")
+}
+
+// keepMapping writes a mapping and tells nobody. It returns the subject.
+func (tx *Tx) keepMapping(ctx context.Context, by User, m Mapping) (string, error) {
 	err := tx.GetContext(ctx, &m.Subject, `
 		INSERT INTO mappings (connection_id, company_id, kind, subject, part, label, action, codat_id, name, code, category, set_by)
 		SELECT $1, $2, $3, CASE WHEN $6 = '' THEN $4 ELSE lower(btrim($6)) END, $5, $6, $7, nullif($8, ''), $9, $10, $11, $12
@@ -118,12 +117,12 @@ func (tx *Tx) setMapping(ctx context.Context, by User, m Mapping) error {
 		RETURNING subject`,
 		m.ConnectionID, m.CompanyID, m.Kind, m.Subject, m.Part, m.Label, m.Action, m.CodatID, m.Name, m.Code, m.Category, by.ID)
 	if errors.Is(err, sql.ErrNoRows) {
-		return ErrRecordGone
+		return "", ErrRecordGone
 	}
 	if err != nil {
-		return fmt.Errorf("set mapping: %w", err)
+		return "", fmt.Errorf("set mapping: %w", err)
 	}
-	return tx.mappingSaid(ctx, by, m, "mapped")
+	return m.Subject, nil
 }
 
 // ClearMapping forgets what a person has said of m's subject.
@@ -162,7 +161,7 @@ func (tx *Tx) mappingSaid(ctx context.Context, by User, m Mapping, verb string) 
 		}
 		means = r.Title()
 	}
-	concerns, err := concerned(ctx, tx, m.ConnectionID, m.Kind, m.Subject)
+	concerns, _, err := concerned(ctx, tx, m.ConnectionID, m.Kind, m.Subject)
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"tallylight/store"
 )
@@ -300,7 +301,7 @@ func TestTextsInUse(t *testing.T) {
 		{store.AccountMapping, "travel", 2}, {store.AccountMapping, "old", 1}, {store.AccountMapping, "*", 0}, {store.SupplierMapping, "*", 1},
 		{store.SupplierMapping, "", 1}, {store.BankMapping, "", 4}, {store.TaxRateMapping, "*", 1}, {store.TrackingMapping, "*", 5},
 	} {
-		if n, err := w.Concerned(t.Context(), w.connection, c.kind, c.subject); err != nil || n != c.want {
+		if n, _, err := w.Concerned(t.Context(), w.connection, c.kind, c.subject); err != nil || n != c.want {
 			t.Errorf("%s %q concerns %d, want %d, %v", c.kind, c.subject, n, c.want, err)
 		}
 	}
@@ -343,7 +344,6 @@ func TestCarryMappings(t *testing.T) {
 		t.Errorf("its own mappings wait: %s", got)
 	}
 
-	old := w.connection
 	w.connection = w.connect(w.company, "new", "Linked", 0)
 	r, err := w.ReadLedger(t.Context(), store.Connection{ID: w.connection, CompanyID: w.company})
 	if err != nil {
@@ -383,10 +383,10 @@ func TestCarryMappings(t *testing.T) {
 	}
 	conn := store.Connection{ID: w.connection, CompanyID: w.company}
 	gone := append(slices.Clone(confirmed), store.Mapping{ConnectionID: w.connection, CompanyID: w.company, Kind: store.AccountMapping, Label: "x", Action: store.UseRecord, CodatID: "nowhere"})
-	if err := w.CarryMappings(t.Context(), w.by, conn, []int64{old}, gone); !errors.Is(err, store.ErrRecordGone) || carries(w.connection) != "6" {
+	if err := w.CarryMappings(t.Context(), w.by, conn, gone, fs); !errors.Is(err, store.ErrRecordGone) || carries(w.connection) != "6" {
 		t.Errorf("carried what is gone: %v", err)
 	}
-	if err := w.CarryMappings(t.Context(), w.by, conn, []int64{old}, confirmed); err != nil {
+	if err := w.CarryMappings(t.Context(), w.by, conn, confirmed, fs); err != nil {
 		t.Fatal(err)
 	}
 	if got := carries(w.connection); got != "" {
@@ -430,7 +430,139 @@ func TestBooksOfAnotherBusiness(t *testing.T) {
 	if err != nil || len(fs) != 1 || fs[0].Now.CodatID != "travel" || !fs[0].Exact() || fs[0].FromID != w.connection {
 		t.Errorf("proposed are %+v, %v", fs, err)
 	}
-	if err := w.CarryMappings(t.Context(), w.by, store.Connection{ID: w.connection, CompanyID: w.company}, []int64{w.connection}, nil); err != nil || waiting() != 0 {
+	if err := w.CarryMappings(t.Context(), w.by, store.Connection{ID: w.connection, CompanyID: w.company}, nil, fs); err != nil || waiting() != 0 {
 		t.Errorf("dismissed: %v, %d wait", err, waiting())
 	}
+}
+
+// The books of a connection are known when their accounts were read to the end, until other books come behind it.
+func TestBooksRead(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	read := func(want bool) {
+		t.Helper()
+		if got, err := w.BooksRead(t.Context(), w.connection); err != nil || got != want {
+			t.Errorf("read: %v, %v", got, err)
+		}
+	}
+	read(false)
+	w.books(w.connection)
+	read(true)
+	for _, business := range []string{"org-1", "org-2"} {
+		if err := w.SetBooksOf(t.Context(), w.connection, business); err != nil {
+			t.Fatal(err)
+		}
+	}
+	read(false)
+}
+
+func TestCarriedIsOnlyWhatIsSettled(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.books(w.connection)
+	w.mapTo(store.AccountMapping, "Taxi", "travel")
+	w.mapTo(store.AccountMapping, "Lunch", "meals")
+	for _, business := range []string{"org-1", "org-2"} {
+		if err := w.SetBooksOf(t.Context(), w.connection, business); err != nil {
+			t.Fatal(err)
+		}
+	}
+	conn := store.Connection{ID: w.connection, CompanyID: w.company}
+	fs, err := w.FormerMappings(t.Context(), w.connection)
+	if err != nil || len(fs) != 2 || fs[0].Subject != "lunch" {
+		t.Fatalf("waiting are %+v, %v", fs, err)
+	}
+	if err := w.CarryMappings(t.Context(), w.by, conn, nil, fs[:1]); err != nil {
+		t.Fatal(err)
+	}
+	if fs, err := w.FormerMappings(t.Context(), w.connection); err != nil || len(fs) != 1 || fs[0].Subject != "taxi" {
+		t.Errorf("waiting still are %+v, %v", fs, err)
+	}
+	// Other books once more: what waits, waits on; what is settled does not come back.
+	if err := w.SetBooksOf(t.Context(), w.connection, "org-3"); err != nil {
+		t.Fatal(err)
+	}
+	if fs, err := w.FormerMappings(t.Context(), w.connection); err != nil || len(fs) != 1 || fs[0].Subject != "taxi" {
+		t.Errorf("of third books %+v wait, %v", fs, err)
+	}
+}
+
+// A line may be tracked under two headings that have one name.
+func TestOtherBooksWithHeadingsOfOneName(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.books(w.connection)
+	w.sql().MustExec(`UPDATE tracking_categories SET name = 'Region' WHERE codat_id = 'dept'`)
+	w.mapTo(store.TrackingMapping, "Travel", "field")
+	w.mapTo(store.TrackingMapping, "Travel", "north")
+	for _, business := range []string{"org-1", "org-2"} {
+		if err := w.SetBooksOf(t.Context(), w.connection, business); err != nil {
+			t.Fatal(err)
+		}
+	}
+	fs, err := w.FormerMappings(t.Context(), w.connection)
+	if err != nil || len(fs) != 1 || fs[0].Name != "North" {
+		t.Errorf("waiting are %+v, %v", fs, err)
+	}
+}
+
+// Hundreds of mappings find their like among thousands of suppliers in a moment.
+func TestFormerMappingsOfManySuppliers(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	old := w.connection
+	db := w.sql()
+	w.connection = w.connect(w.company, "new", "Linked", 0)
+	for _, connection := range []int64{old, w.connection} {
+		db.MustExec(`INSERT INTO suppliers (company_id, connection_id, codat_id, name, status)
+			SELECT $1, $2::bigint, 'sup-' || $2::bigint || '-' || n, 'Supplier ' || n || ' Ltd', 'Active' FROM generate_series(1, 20000) n`, w.company, connection)
+	}
+	db.MustExec(`INSERT INTO mappings (connection_id, company_id, kind, subject, label, action, codat_id)
+		SELECT $2::bigint, $1, 'supplier', 'text ' || n, 'Text ' || n, 'use', 'sup-' || $2::bigint || '-' || n FROM generate_series(1, 500) n`, w.company, old)
+	db.MustExec(`ANALYZE suppliers`)
+	began := time.Now()
+	fs, err := w.FormerMappings(t.Context(), w.connection)
+	if err != nil || len(fs) != 500 || !fs[0].Exact() || !strings.HasPrefix(fs[0].Now.CodatID, fmt.Sprintf("sup-%d-", w.connection)) {
+		t.Fatalf("%d wait, %v", len(fs), err)
+	}
+	found := time.Since(began)
+	var confirmed []store.Mapping
+	for _, f := range fs {
+		confirmed = append(confirmed, store.Mapping{ConnectionID: w.connection, CompanyID: w.company, Kind: f.Kind, Subject: f.Subject, Label: f.Label, Action: f.Action, CodatID: f.Now.CodatID})
+	}
+	if err := w.CarryMappings(t.Context(), w.by, store.Connection{ID: w.connection, CompanyID: w.company}, confirmed, fs); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("found in %v, all in %v", found, time.Since(began))
+	if took := time.Since(began); took > 4*time.Second { // it was 8 s to find them
+		t.Errorf("found in %v, carried in %v", found, took-found)
+	}
+}
+
+// A push that waits takes what a text means when it makes the cost's body, so its expense is concerned too, until then.
+func TestConcernedAreThosePushedButNotSent(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.books(w.connection)
+	ids := w.add(w.taxi("E-1"), w.taxi("E-2"))
+	w.press(ids[0])
+	check := func(open, begun int) {
+		t.Helper()
+		if o, b, err := w.Concerned(t.Context(), w.connection, store.AccountMapping, "taxi"); err != nil || o != open || b != begun {
+			t.Errorf("concerned are %d, %d of them begun, want %d, %d, %v", o, b, open, begun, err)
+		}
+		_, us, _, err := w.MappingUses(t.Context(), store.MappingUses{Connection: store.Connection{ID: w.connection, CompanyID: w.company}, Kind: store.AccountMapping, Limit: 5})
+		if err != nil || len(us) != 1 || us[0].Open != open || us[0].Begun != begun || us[0].Total != 2 {
+			t.Errorf("in use are %+v, %v", us, err)
+		}
+	}
+	check(2, 1)
+	w.sql().MustExec(`UPDATE push_steps SET body = '{}' WHERE kind = 'directCost'`)
+	check(1, 0)
+}
+
+func (w *world) taxi(reference string) store.NewExpense {
+	e := newExpense(w.company, reference)
+	e.Lines = []store.Line{{Category: "Taxi", Net: dec("1")}}
+	return e
 }

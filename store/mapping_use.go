@@ -12,7 +12,8 @@ type MappingUse struct {
 	Subject string // in small letters; "" or TheRest as for a Mapping
 	Label   string // as typed
 	Broken  bool   // a person has mapped it to a record that is archived, gone, or takes no costs
-	Open    int    // expenses that are not pushed or failed
+	Open    int    // expenses that would use what it is mapped to now: not pushed, failed, or begun
+	Begun   int    // of those: on hold or in progress, and nothing was sent of the cost
 	Total   int
 }
 
@@ -43,11 +44,16 @@ var texts = map[MappingKind]text{
 
 var category = text{`JOIN expense_lines l ON l.expense_id = e.id`, `lower(btrim(l.category))`, `btrim(l.category)`}
 
-const isOpen = `e.status IN ('not_pushed', 'failed')`
+// A push takes what a text means then when it makes the body of its cost.
+const (
+	isBegun = `(e.status IN ('on_hold', 'in_progress')
+		AND EXISTS (SELECT 1 FROM pushes p JOIN push_steps s ON s.id = p.cost_step_id WHERE p.id = e.push_id AND p.state = 'open' AND s.body IS NULL))`
+	isOpen = `(e.status IN ('not_pushed', 'failed') OR ` + isBegun + `)`
+)
 
-// uses selects subject, id and open of each text of each expense of which where holds, once.
+// uses selects subject, id, open and begun of each text of each expense of which where holds, once.
 func (t text) uses(where string) string {
-	return `SELECT DISTINCT ` + t.subject + ` AS subject, e.id, ` + isOpen + ` AS open FROM expenses e ` + t.from + ` WHERE ` + where
+	return `SELECT DISTINCT ` + t.subject + ` AS subject, e.id, ` + isOpen + ` AS open, ` + isBegun + ` AS begun FROM expenses e ` + t.from + ` WHERE ` + where
 }
 
 // labelled selects the text of expense u.sample as typed.
@@ -59,7 +65,7 @@ func (t text) labelled() string {
 func usesCounted(kind MappingKind) string {
 	return `
 		WITH used AS (
-			SELECT subject, min(id) AS sample, count(*) FILTER (WHERE open) AS open, count(*) AS total
+			SELECT subject, min(id) AS sample, count(*) FILTER (WHERE open) AS open, count(*) FILTER (WHERE begun) AS begun, count(*) AS total
 			FROM (` + texts[kind].uses(`e.company_id = $1`) + `) u GROUP BY subject),
 		said AS (
 			SELECT m.subject, min(m.label) AS label, bool_or(m.action = 'use' AND NOT coalesce(r.usable, false)) AS broken
@@ -67,7 +73,7 @@ func usesCounted(kind MappingKind) string {
 				WHERE r.connection_id = $2 AND r.kind = '` + string(kind) + `' AND r.codat_id = m.codat_id LIMIT 1) r ON true
 			WHERE m.connection_id = $2 AND m.kind = '` + string(kind) + `' GROUP BY m.subject)
 		SELECT coalesce(used.subject, said.subject) AS subject, used.sample, coalesce(said.label, '') AS label, coalesce(said.broken, false) AS broken,
-			coalesce(used.open, 0) AS open, coalesce(used.total, 0) AS total
+			coalesce(used.open, 0) AS open, coalesce(used.begun, 0) AS begun, coalesce(used.total, 0) AS total
 		FROM used FULL JOIN said ON said.subject = used.subject`
 }
 
@@ -82,7 +88,7 @@ func (s *Store) MappingUses(ctx context.Context, q MappingUses) (defaults, uses 
 	var all []MappingUse
 	err = s.db.SelectContext(ctx, &all, `
 		WITH uses AS MATERIALIZED (`+usesCounted(q.Kind)+`)
-		SELECT u.subject, coalesce(`+texts[q.Kind].labelled()+`, u.label) AS label, u.broken, u.open, u.total FROM (
+		SELECT u.subject, coalesce(`+texts[q.Kind].labelled()+`, u.label) AS label, u.broken, u.open, u.begun, u.total FROM (
 			SELECT * FROM uses WHERE subject IN ('', '*')
 			UNION ALL (
 				SELECT * FROM uses
@@ -128,14 +134,14 @@ func (s *Store) BrokenMappings(ctx context.Context, connectionID int64) (map[Map
 	return counts, nil
 }
 
-// Concerned counts the expenses that are not pushed or failed and have a text; of the rest, those with a text that is neither mapped
-// nor the name of a record.
-func (s *Store) Concerned(ctx context.Context, connectionID int64, kind MappingKind, subject string) (int, error) {
+// Concerned counts the expenses that have a text and would use what it is mapped to now, and how many of them have begun; of the rest,
+// those with a text that is neither mapped nor the name of a record.
+func (s *Store) Concerned(ctx context.Context, connectionID int64, kind MappingKind, subject string) (open, begun int, err error) {
 	return concerned(ctx, s.db, connectionID, kind, subject)
 }
 
 // concerned looks only at open expenses.
-func concerned(ctx context.Context, q sqlx.QueryerContext, connectionID int64, kind MappingKind, subject string) (int, error) {
+func concerned(ctx context.Context, q sqlx.QueryerContext, connectionID int64, kind MappingKind, subject string) (open, begun int, err error) {
 	is := `u.subject = $2`
 	switch {
 	case subject == TheRest && kind == AccountMapping:
@@ -145,13 +151,14 @@ func concerned(ctx context.Context, q sqlx.QueryerContext, connectionID int64, k
 	case subject == TheRest && kind == TrackingMapping:
 		is = `$2 = '*'`
 	}
-	open := texts[kind].uses(`e.company_id = (SELECT company_id FROM connections WHERE id = $1) AND ` + isOpen)
-	var n int
-	err := sqlx.GetContext(ctx, q, &n, `WITH texts AS MATERIALIZED (`+open+`) SELECT count(DISTINCT u.id) FROM texts u WHERE `+is, connectionID, subject)
+	found := texts[kind].uses(`e.company_id = (SELECT company_id FROM connections WHERE id = $1)
+		AND e.status IN ('not_pushed', 'failed', 'on_hold', 'in_progress') AND ` + isOpen)
+	err = q.QueryRowxContext(ctx, `WITH texts AS MATERIALIZED (`+found+`)
+		SELECT count(DISTINCT u.id), count(DISTINCT u.id) FILTER (WHERE begun) FROM texts u WHERE `+is, connectionID, subject).Scan(&open, &begun)
 	if err != nil {
-		return 0, fmt.Errorf("count expenses with %s %q: %w", kind, subject, err)
+		return 0, 0, fmt.Errorf("count expenses with %s %q: %w", kind, subject, err)
 	}
-	return n, nil
+	return open, begun, nil
 }
 
 // theRest selects those of texts that are neither mapped nor the name of a record.

@@ -118,7 +118,7 @@ const (
 // factsOf selects the Facts of expense e of company co through connection cn, NULL without one.
 const factsOf = `(
 	SELECT jsonb_build_object(
-		'linked', cn.status = 'Linked', 'read', EXISTS (SELECT 1 FROM ledger_accounts WHERE connection_id = cn.id),
+		'linked', cn.status = 'Linked', 'read', cn.books_read_at IS NOT NULL,
 		'currency', e.currency, 'base', coalesce(co.base_currency, ''), 'rated', e.rate IS NOT NULL,
 		'future', e.issue_date > (clock() AT TIME ZONE 'Pacific/Kiritimati')::date, 'sign', sign(e.total)::int, 'supplier', e.supplier,
 		'reference', char_length(e.reference), 'note', char_length(e.note),

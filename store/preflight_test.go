@@ -55,6 +55,9 @@ func xeroBooks(t testing.TB, accounts, suppliers int) (*store.Store, *sqlx.DB, s
 			t.Fatal(err)
 		}
 	}
+	if _, err := db.Exec(`UPDATE connections SET books_read_at = clock()`); err != nil {
+		t.Fatal(err)
+	}
 	return s, db, by, c
 }
 

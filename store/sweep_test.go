@@ -175,7 +175,11 @@ func TestStranded(t *testing.T) {
 	if all := stranded(); len(all) != 0 {
 		t.Errorf("stranded without another connection: %+v", all)
 	}
-	w.connect(w.company, "new", "Linked", 0)
+	replacement := w.connect(w.company, "new", "Linked", 0)
+	if all := stranded(); len(all) != 1 || !all[0].Sent {
+		t.Errorf("stranded before the new books were read: %+v", all)
+	}
+	w.read(replacement, nil, nil)
 	all := stranded()
 	if len(all) != 2 || all[0].Email != "ann@example.com" || all[0].Sent == all[1].Sent {
 		t.Fatalf("stranded %+v", all)

@@ -59,6 +59,8 @@ type MappingTextPage struct {
 	More     bool // there are others
 	Create   *MappingCreate
 	Problems map[string]string
+
+	Connection int64 // whose ledger it is about
 }
 
 // MappingRecord is a record that can be chosen.
@@ -75,6 +77,8 @@ type MappingCreate struct {
 	CodeMost   int // 0: it has none
 	Categories []Option
 	Usual      string // what is said where the package's categories are not known
+	Unknown    bool   // they could not be read
+	Kept       string // then: the category that was chosen before
 	Chosen     bool
 }
 
@@ -85,8 +89,9 @@ type CarryPage struct {
 	Company string
 	Ledger  string
 	About   string
-	From    []string // ids for the form
 	Groups  []CarryGroup
+
+	Connection int64
 }
 
 // CarryGroup is the former mappings of one kind.
@@ -97,12 +102,13 @@ type CarryGroup struct {
 
 // CarryRow is one of them and what it would be.
 type CarryRow struct {
-	Value  string // for the form, "" where there is nothing to confirm
-	Text   string
-	Was    string
-	Now    string // "" where there is nothing alike
-	Sure   bool   // it is the same in all that people know it by
-	Change string // a word about how it differs
+	Value    string // for the form
+	Text     string
+	Was      string
+	Now      string // "" where there is nothing alike
+	Proposed bool   // there is something to confirm
+	Sure     bool   // it is the same in all that people know it by
+	Change   string // a word about how it differs
 }
 
 // mappingPath is where the texts of a kind are listed, "" for the first kind.

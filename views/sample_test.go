@@ -302,8 +302,8 @@ func sampleCompany() CompanyPage {
 		Invite:      Invite{"Ask the customer to connect again", "https://link.codat.io/company/8a210b68-6988-11ed-a1eb-0242ac120002?otp=1", true, sampleQR},
 		Description: "Builders in Leeds\n" + hostile, Tags: []string{"region: UK", "plan: " + long}, Mapping: "/companies/9/mapping",
 		Ends: []Link{{"Unlink Sage 50", "/companies/9/connections/3/unlink"}, {"Delete this company", "/companies/9/delete"}}, Connections: sampleConnections()[:1],
-		Counts: sampleTabs()[1:], Banks: []Option{{"", "None: an expense must say it", true}, {"b1", "Business card", false}},
-		Read: "Read 12 Jan, 08:55", Trouble: "Codat could not reach Sage 50: the connector is offline.",
+		Counts: sampleTabs()[1:],
+		Read:   "Read 12 Jan, 08:55", Trouble: "Codat could not reach Sage 50: the connector is offline.",
 		Foreign: []Foreign{
 			{"12 Jan 2026, 03:00:12", "Direct cost", "Success", "77c0", "5b6d2b0e-5a55-4a0c-8a3e-2f6f3f6a9d41"},
 			{"11 Jan 2026, 03:00:10", hostile, "Failed", "", long},

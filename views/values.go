@@ -285,7 +285,6 @@ type CompanyPage struct {
 	Ends        []Link   // for administrators: what ends a connection, or the company
 	Connections []ConnectionRow
 	Counts      []Tab
-	Banks       []Option // the default bank account; the first option is "None: an expense must say it"
 	Read        string
 	Trouble     string
 	Paused      bool      // by a person, this company alone

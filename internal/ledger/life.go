@@ -44,7 +44,7 @@ func (r *Reader) Create(ctx context.Context, by store.User, key string, n codat.
 	}
 	made, err := r.create(ctx, key, n)
 	if unclear(err) {
-		made, err = r.madeAfterAll(ctx, n.Name, asked, err)
+		made, err = r.madeAfterAll(ctx, n.Name, key, asked, err)
 	}
 	if err != nil {
 		return store.Company{}, fmt.Errorf("create company: %w", err)
@@ -73,16 +73,24 @@ func (r *Reader) create(ctx context.Context, key string, n codat.NewCompany) (c 
 	}
 }
 
-// madeAfterAll looks for a company that Codat may have made: the one of that name that is as new as that. Codat answers the same key
+// madeAfterAll looks for a company that Codat may have made: the one of that name that is as new as that, and that is nobody else's here.
+// Codat answers the same key
 // with the same trouble for 90 minutes, so where there was an answer and there is no such company, cause is returned as it is.
-func (r *Reader) madeAfterAll(ctx context.Context, name string, asked time.Time, cause error) (codat.Company, error) {
+func (r *Reader) madeAfterAll(ctx context.Context, name, key string, asked time.Time, cause error) (codat.Company, error) {
 	var found []codat.Company
 	for page, err := range codat.Pages(ctx, r.Codat.Companies) {
 		if err != nil {
 			return codat.Company{}, errors.Join(ErrUnclear, cause, err)
 		}
 		for _, c := range page {
-			if c.Name == name && c.Created.After(asked.Add(-5*time.Minute)) {
+			if c.Name != name || !c.Created.After(asked.Add(-5*time.Minute)) {
+				continue
+			}
+			taken, err := r.Store.CompanyTaken(ctx, c.ID, key, asked)
+			if err != nil {
+				return codat.Company{}, errors.Join(ErrUnclear, cause, err)
+			}
+			if !taken {
 				found = append(found, c)
 			}
 		}
@@ -109,7 +117,8 @@ func (r *Reader) Delete(ctx context.Context, by store.User, c store.Company) err
 	return r.notDone(c.CodatID, err, func() error { return r.Store.RecordCompany(ctx, by, "asked Codat to delete", c) })
 }
 
-// Unlink has Codat cut a connection of a company, for somebody. Errors are as Delete's.
+// Unlink has Codat cut a connection of a company, for somebody. Errors are as Delete's; it is unclear, too, when Codat answers that the
+// connection is Linked still, or tells something newer meanwhile.
 func (r *Reader) Unlink(ctx context.Context, by store.User, c store.Company, conn store.Connection) error {
 	ctx, done := beyond(ctx)
 	defer done()
@@ -118,16 +127,20 @@ func (r *Reader) Unlink(ctx context.Context, by store.User, c store.Company, con
 		return err
 	}
 	cut, err := r.Codat.Unlink(ctx, c.CodatID, conn.CodatID)
+	if err == nil && cut.Status == codat.Linked {
+		err = fmt.Errorf("%w: the connection is still Linked", ErrUnclear)
+	}
 	if err != nil {
 		return r.notDone(c.CodatID, err, func() error { return r.Store.RecordConnection(ctx, by, "asked Codat to unlink", conn) })
 	}
+	r.Ask(c.CodatID) // a reading that was under way may say Linked still
 	news, err := newsOf(cut, asked, by.Email)
 	if err != nil {
 		return err
 	}
 	applied, err := r.Store.ConnectionUnlinkedBy(ctx, by, conn, news)
-	if err == nil && (!applied || cut.Status == codat.Linked) {
-		r.Ask(c.CodatID)
+	if err == nil && !applied {
+		err = fmt.Errorf("%w: there is newer news of the connection", ErrUnclear)
 	}
 	return err
 }

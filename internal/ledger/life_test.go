@@ -303,6 +303,29 @@ func TestCreateIsRefused(t *testing.T) {
 	}
 }
 
+// A company of that name that is somebody else's is not taken for the one that was to be made.
+func TestCreateBesideANamesake(t *testing.T) {
+	t.Parallel()
+	l := newLife(t)
+	l.linked("Toft Bikes")
+	if _, err := l.Create(t.Context(), l.by, uuid.NewString(), toft); err != nil {
+		t.Fatal(err)
+	}
+	l.onWrites(says(http.StatusInternalServerError, "No."))
+	c, err := l.Create(t.Context(), l.by, uuid.NewString(), toft)
+	if e, ok := errors.AsType[*codat.Error](err); !ok || e.HTTPStatus != http.StatusInternalServerError || errors.Is(err, ledger.ErrUnclear) {
+		t.Errorf("made %+v, error %v", c, err)
+	}
+	// One that Codat made though it said otherwise is found beside them.
+	l.onWrites(func(w http.ResponseWriter, answer func() *httptest.ResponseRecorder) {
+		answer()
+		w.WriteHeader(http.StatusInternalServerError)
+	})
+	if _, err := l.Create(t.Context(), l.by, uuid.NewString(), toft); err != nil || len(l.here()) != 3 {
+		t.Errorf("error %v; here are %+v", err, l.here())
+	}
+}
+
 func TestUnlink(t *testing.T) {
 	t.Parallel()
 	l := newLife(t)
@@ -329,8 +352,47 @@ func TestUnlink(t *testing.T) {
 	if got := l.record("connection", conn.ID); got != "Tallylight: connection is Linked; ada@example.com: unlinked; ada@example.com: connection is Unlinked" {
 		t.Errorf("the record says %q", got)
 	}
+	if l.ReadAsked(t.Context()); l.times("GET /companies/"+c.CodatID+"/connections") == 0 {
+		t.Error("it is not read from Codat again")
+	}
 	if err := l.Unlink(t.Context(), l.by, c, conn); err == nil || !strings.Contains(err.Error(), "its status is Unlinked") {
 		t.Errorf("unlinked twice: %v", err)
+	}
+}
+
+// What Codat answers is not that it is unlinked, or it tells something newer meanwhile.
+func TestUnlinkThatDoesNotHold(t *testing.T) {
+	t.Parallel()
+	l := newLife(t)
+	c, conn := l.linked("Northwind")
+	l.onWrites(func(w http.ResponseWriter, _ func() *httptest.ResponseRecorder) {
+		fmt.Fprintf(w, `{"id":%q,"status":"Linked","sourceType":"Accounting"}`, conn.CodatID)
+	})
+	if err := l.Unlink(t.Context(), l.by, c, conn); !errors.Is(err, ledger.ErrUnclear) {
+		t.Errorf("still Linked: %v", err)
+	}
+	if got := l.record("connection", conn.ID); l.connection(conn.ID).Status != store.Linked || !strings.HasSuffix(got, "ada@example.com: asked Codat to unlink") {
+		t.Errorf("it is %s, on record %q", l.connection(conn.ID).Status, got)
+	}
+	l.onWrites(func(w http.ResponseWriter, answer func() *httptest.ResponseRecorder) {
+		a := answer()
+		err := l.Store.InTx(t.Context(), func(tx *store.Tx) error {
+			now, err := l.Store.Now(t.Context())
+			if err == nil {
+				_, _, err = tx.SaveConnection(t.Context(), c.ID, store.ConnectionNews{CodatID: conn.CodatID, Status: store.Linked, At: now, Actor: "Codat"})
+			}
+			return err
+		})
+		if err != nil {
+			t.Error(err)
+		}
+		io.Copy(w, a.Body)
+	})
+	if err := l.Unlink(t.Context(), l.by, c, conn); !errors.Is(err, ledger.ErrUnclear) {
+		t.Errorf("linked again meanwhile: %v", err)
+	}
+	if l.ReadAsked(t.Context()); l.connection(conn.ID).Status != "Unlinked" {
+		t.Errorf("read from Codat again it is %s", l.connection(conn.ID).Status)
 	}
 }
 

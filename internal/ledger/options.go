@@ -15,7 +15,8 @@ type AccountCategory struct {
 	Name  string // "Overhead"
 }
 
-// choices keeps what the packages said for an hour: it changes with their versions, not with the day.
+// choices keeps what the packages said for an hour: it changes with their versions, not with the day. That one could not be asked is kept
+// for a minute: nobody waits for it again meanwhile.
 type choices struct {
 	mu sync.Mutex
 	by map[string]choice // by Codat's connection id
@@ -24,11 +25,13 @@ type choices struct {
 type choice struct {
 	until      time.Time
 	categories []AccountCategory
+	err        error
 }
 
 const (
-	choicesLast = time.Hour
-	choicesWait = 4 * time.Second // a person waits for the page
+	choicesLast   = time.Hour
+	choicesFailed = time.Minute
+	choicesWait   = 4 * time.Second // a person waits for the page
 )
 
 // AccountCategories returns the categories that the package behind a connection has for new accounts which can take expenses, as its own
@@ -38,12 +41,15 @@ func (r *Reader) AccountCategories(ctx context.Context, c store.Company, conn st
 	kept, known := r.choices.by[conn.CodatID]
 	r.choices.mu.Unlock()
 	if known && time.Now().Before(kept.until) {
-		return kept.categories, nil
+		return kept.categories, kept.err
 	}
-	ctx, cancel := context.WithTimeout(ctx, choicesWait)
+	asking, cancel := context.WithTimeout(ctx, choicesWait)
 	defer cancel()
-	model, err := r.Codat.Options(ctx, c.CodatID, conn.CodatID, "chartOfAccounts")
+	model, err := r.Codat.Options(asking, c.CodatID, conn.CodatID, "chartOfAccounts")
 	if err != nil && !notFound(err) {
+		if ctx.Err() == nil { // a person who left says nothing of Codat
+			r.choices.keep(conn.CodatID, choice{until: time.Now().Add(choicesFailed), err: err})
+		}
 		return nil, err
 	}
 	var found []AccountCategory
@@ -52,13 +58,17 @@ func (r *Reader) AccountCategories(ctx context.Context, c store.Company, conn st
 			found = append(found, AccountCategory{o.Value, o.DisplayName})
 		}
 	}
-	r.choices.mu.Lock()
-	defer r.choices.mu.Unlock()
-	if r.choices.by == nil {
-		r.choices.by = map[string]choice{}
-	}
-	r.choices.by[conn.CodatID] = choice{time.Now().Add(choicesLast), found}
+	r.choices.keep(conn.CodatID, choice{until: time.Now().Add(choicesLast), categories: found})
 	return found, nil
+}
+
+func (cs *choices) keep(connection string, c choice) {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	if cs.by == nil {
+		cs.by = map[string]choice{}
+	}
+	cs.by[connection] = c
 }
 
 // expensive tells whether a category is of accounts that costs are booked to, as far as its first word says: Sage calls them OVERHEADS.

@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"net/http"
 	"regexp"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -103,6 +105,9 @@ func (p *Prover) prove(ctx context.Context, c store.Check) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
 	if err != nil {
+		if c.Said = ""; ctx.Err() == nil {
+			c.Said = whyNot(err)
+		}
 		if e, ok := errors.AsType[*codat.Error](err); ok && e.HTTPStatus == http.StatusTooManyRequests {
 			back = max(back, e.RetryAfter)
 			if err := p.Store.PauseSending(ctx, store.Pause{For: max(e.RetryAfter, time.Second), Reason: "rate_limited"}); err != nil {
@@ -116,6 +121,18 @@ func (p *Prover) prove(ctx context.Context, c store.Check) error {
 	return p.Store.EndReading(ctx, c.CompanyID)
 }
 
+// whyNot is why Codat could not be asked, in its words; "" when it said nothing.
+func whyNot(err error) string {
+	e, answered := errors.AsType[*codat.Error](err)
+	switch {
+	case !answered:
+		return ""
+	case e.Message != "":
+		return e.Message
+	}
+	return strings.TrimSpace(strconv.Itoa(e.HTTPStatus) + " " + http.StatusText(e.HTTPStatus))
+}
+
 // patience is 5, 10, 20 s, at most 30 s: a webhook is to be quicker.
 func patience(c store.Check) time.Duration {
 	return min(5*time.Second<<min(c.Asked, 3), 30*time.Second)
@@ -123,6 +140,8 @@ func patience(c store.Check) time.Duration {
 
 func (p *Prover) moveOn(ctx context.Context, c store.Check) error {
 	switch {
+	case c.Now.Sub(c.Since) >= store.CheckFor && !c.Queued:
+		return p.Store.EndCheck(ctx, c, store.CheckUnasked, c.Said)
 	case c.Now.Sub(c.Since) >= store.CheckFor:
 		return p.Store.EndCheck(ctx, c, store.CheckUnanswered, "")
 	case c.SyncID != "":

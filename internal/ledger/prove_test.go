@@ -440,7 +440,7 @@ func TestACheckThatIsRefused(t *testing.T) {
 		}
 		p.prove(10*time.Minute + time.Second)
 		p.prove(12 * time.Minute)
-		if c := p.now(); c.CheckResult != store.CheckUnanswered {
+		if c := p.now(); c.CheckResult != store.CheckUnasked || c.CheckSaid != "Not this one." {
 			t.Errorf("connection %+v", c)
 		}
 	})

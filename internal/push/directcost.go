@@ -237,7 +237,17 @@ func rate(e store.Snapshot) json.Number {
 // asked is what the body of a cost asked for, as its record in the ledger can be told by. Where the platform takes no total or date
 // of the whole, they are those of the lines and the payment.
 func asked(body []byte) (reference, day, currency string, total decimal.Decimal, ok bool) {
-	var sent codat.DirectCost
+	var sent struct { // only what is needed: the rest differs by platform
+		Reference, IssueDate, Currency string
+		TotalAmount                    json.Number
+		LineItems                      []struct{ TotalAmount json.Number }
+		PaymentAllocations             []struct {
+			Payment struct {
+				PaidOnDate  string
+				TotalAmount json.Number
+			}
+		}
+	}
 	if json.Unmarshal(body, &sent) != nil {
 		return "", "", "", total, false
 	}

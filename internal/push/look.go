@@ -185,9 +185,9 @@ func (s *Sweeper) lookForRecords(ctx context.Context, sw store.Sweep, steps []st
 }
 
 func (s *Sweeper) lookForRecord(ctx context.Context, sw store.Sweep, step store.SweepStep, h history) error {
-	matches, cause := s.Store.AccountMatches, explain.CauseAmbiguousAccount
+	matches, cause := s.Store.AccountsNamed, explain.CauseAmbiguousAccount // not what a person says the name means: the record itself
 	if step.Kind == store.SupplierStep {
-		matches, cause = s.Store.SupplierMatches, explain.CauseAmbiguousSupplier
+		matches, cause = s.Store.SuppliersNamed, explain.CauseAmbiguousSupplier
 	}
 	found, err := matches(ctx, step.ConnectionID, step.Label)
 	if err != nil {

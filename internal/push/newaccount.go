@@ -1,5 +1,7 @@
 package push
 
+import "tallylight/store"
+
 // NewAccount is what an accounting package asks of a new account.
 type NewAccount struct {
 	Takes    bool   // it takes new accounts at all
@@ -16,6 +18,20 @@ func NewAccountOf(platformKey string) NewAccount {
 
 // CodeLike reports whether a text is an account's code rather than its name: no account is created of it.
 func CodeLike(text string) bool { return codeLike.MatchString(text) }
+
+// Ignores reports whether the costs of the package with that key have no place for what such a mapping means.
+func Ignores(platformKey string, kind store.MappingKind) bool {
+	p := platformOf(platformKey)
+	switch kind {
+	case store.SupplierMapping:
+		return p.noContact
+	case store.TaxRateMapping:
+		return p.noTaxRate
+	case store.TrackingMapping:
+		return p.shape != bankPayment && !given(p.takes.line, "trackingCategoryRefs", true)
+	}
+	return false
+}
 
 // NewSupplierOf says whether the package with that key takes new suppliers, and how long the name of one may be.
 func NewSupplierOf(platformKey string) (takes bool, name int) {

@@ -39,14 +39,11 @@ func Creates(platformName, platformKey string, facts store.Facts) []store.Want {
 	return foresee(platformName, platformKey, facts).makes
 }
 
-// plan is the steps of a push. Insisted is true when a person wants it sent although it will fail.
-func plan(p store.Pushable, button Button, f forecast, insisted bool) store.PlannedPush {
+// plan is the steps of a push.
+func plan(p store.Pushable, button Button, f forecast) store.PlannedPush {
 	planned := store.PlannedPush{ExpenseID: p.ID, CompanyID: p.CompanyID, ConnectionID: *p.ConnectionID, Held: !p.Linked(), Verb: "pushed"}
 	if button == Retry {
 		planned.Verb = "retried"
-	}
-	if insisted {
-		planned.Verb += " anyway"
 	}
 	for _, k := range kinds {
 		for _, w := range f.makes {

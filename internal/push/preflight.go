@@ -28,6 +28,7 @@ const (
 	InExpense Place = "expense" // the form of the expense
 	InMapping Place = "mapping" // what the texts of the company's expenses mean
 	InLedger  Place = "ledger"  // the accounting package itself
+	InTime    Place = "time"    // nowhere: it passes
 )
 
 // Preflight says what would fail if an expense were pushed as it is, the certain first. Nothing is asked of Codat. That a
@@ -94,7 +95,7 @@ func (i *inspector) found(code, subject string, stops bool) {
 		panic("no words for problem " + code)
 	}
 	fill := strings.NewReplacer("{platform}", i.name, "{subject}", clipped(subject)).Replace
-	p := Problem{Code: code, Stops: stops && (i.f.Linked || w.where == InExpense), Short: fill(w.short), Sentence: capital(fill(w.text)), Do: fill(w.do), Where: w.where, One: fill(w.one), Many: fill(w.many)}
+	p := Problem{Code: code, Stops: stops && (i.f.Linked || w.where == InExpense || w.where == InTime), Short: fill(w.short), Sentence: capital(fill(w.text)), Do: fill(w.do), Where: w.where, One: fill(w.one), Many: fill(w.many)}
 	if !slices.Contains(i.forecast.problems, p) {
 		i.forecast.problems = append(i.forecast.problems, p)
 	}
@@ -116,6 +117,8 @@ func (i *inspector) accounts() {
 			i.stop("account_several", a.Called)
 		case a.Matches == 0 && a.Called == "":
 			i.stop("account_none", "")
+		case a.Matches == 0 && !i.f.Read:
+			i.unread()
 		case a.Matches == 0:
 			i.newAccount(a.Called)
 		case a.Gone:
@@ -132,6 +135,9 @@ func (i *inspector) accounts() {
 	}
 }
 
+// unread stops an expense of which nobody can tell yet what it means: what is there already would be made once more.
+func (i *inspector) unread() { i.stop("books_unread", "") }
+
 func (i *inspector) newAccount(name string) {
 	switch {
 	case codeLike.MatchString(name):
@@ -140,7 +146,7 @@ func (i *inspector) newAccount(name string) {
 	case utf8.RuneCountInString(name) > i.nameLimit:
 		i.stop("account_name_long", strconv.Itoa(i.nameLimit))
 		return
-	case i.noAccounts && i.f.Read:
+	case i.noAccounts:
 		i.stop("account_not_made", name)
 	}
 	i.make(store.AccountStep, name)
@@ -170,12 +176,14 @@ func (i *inspector) supplier() {
 		i.stop("supplier_several", c.Called)
 	case c.Matches == 0 && c.Called == "":
 		i.insist(i.contact, "contact_missing", "")
+	case c.Matches == 0 && !i.f.Read:
+		i.unread()
 	case c.Matches == 0:
 		if limit := i.supplierLimit; limit > 0 && utf8.RuneCountInString(c.Called) > limit {
 			i.stop("supplier_name_long", strconv.Itoa(limit))
 			return
 		}
-		if i.noSuppliers && i.f.Read {
+		if i.noSuppliers {
 			i.stop("supplier_not_made", c.Called)
 		}
 		i.make(store.SupplierStep, c.Called)
@@ -246,6 +254,9 @@ func (i *inspector) taxes() {
 			if n == needed && i.oneClass && i.f.Base == "EUR" {
 				n = likely // not in France
 			}
+			if i.takes.line != nil && !slices.Contains(i.takes.line, "taxAmount") && t.Text != "" {
+				n = needed // the package works the tax out by its rate: without one it would book none
+			}
 			code := "tax_missing"
 			if t.Text == "" {
 				code = "no_tax_missing"
@@ -295,12 +306,13 @@ func (i *inspector) tracked() {
 }
 
 func (i *inspector) texts() {
-	switch {
-	case i.referenceLimit > 0 && i.f.Reference > i.referenceLimit:
+	if i.referenceLimit > 0 && i.f.Reference > i.referenceLimit {
 		i.stop("reference_long", strconv.Itoa(i.referenceLimit))
-	case i.descriptionMost > 0 && i.f.Longest > i.descriptionMost:
+	}
+	if i.descriptionMost > 0 && i.f.Longest > i.descriptionMost {
 		i.stop("description_long", strconv.Itoa(i.descriptionMost))
-	case i.noteLimit > 0 && i.platform.note == nil && i.f.Note > i.noteLimit:
+	}
+	if i.noteLimit > 0 && i.platform.note == nil && i.f.Note > i.noteLimit {
 		i.stop("note_long", strconv.Itoa(i.noteLimit))
 	}
 	if i.noFuture && i.f.Future {

@@ -9,6 +9,12 @@ type words struct {
 
 // problemWords are the words for each problem. A new one is one more entry.
 var problemWords = map[string]words{
+	"books_unread": {
+		"the books of {platform} are not read yet", "the books of {platform} have not been read to their end yet, so nobody can tell whether they have what the expense names.",
+		"Wait until they are read; it takes minutes.", InTime,
+		"waits until the books of {platform} are read", "wait until the books of {platform} are read",
+	},
+
 	// Categories.
 	"account_several": {
 		"several accounts in {platform} are called {subject}: choose one", "several accounts in {platform} are called {subject}.",

@@ -40,18 +40,26 @@ const (
 // Press plans a push for each expense among ids that the button may start, all in one transaction, and says of the others
 // why not: what would fail is not sent. Pressing twice, two people pressing, or pressing during a push all end in one push.
 func Press(ctx context.Context, s *store.Store, by store.User, button Button, ids []int64) (Pressed, error) {
-	return pressIn(ctx, s, by, button, false, ids)
+	return pressIn(ctx, s, by, button, "", ids)
 }
 
 // PressAnyway is Press for a person who has seen what would fail and wants it sent all the same.
 func PressAnyway(ctx context.Context, s *store.Store, by store.User, button Button, ids []int64) (Pressed, error) {
-	return pressIn(ctx, s, by, button, true, ids)
+	return pressIn(ctx, s, by, button, insisted, ids)
 }
 
-func pressIn(ctx context.Context, s *store.Store, by store.User, button Button, anyway bool, ids []int64) (Pressed, error) {
+// anyway is why an expense is pushed although it is known to fail: "" for not at all.
+type anyway string
+
+const (
+	insisted anyway = "insisted" // a person has seen what would fail
+	anew     anyway = "anew"     // its connection was replaced: a person is told by what becomes of it
+)
+
+func pressIn(ctx context.Context, s *store.Store, by store.User, button Button, why anyway, ids []int64) (Pressed, error) {
 	var done Pressed
 	err := s.InTx(ctx, func(tx *store.Tx) (err error) {
-		done, err = press(ctx, tx, by, button, anyway, ids)
+		done, err = press(ctx, tx, by, button, why, ids)
 		return err
 	})
 	if err != nil {
@@ -60,7 +68,7 @@ func pressIn(ctx context.Context, s *store.Store, by store.User, button Button, 
 	return done, nil
 }
 
-func press(ctx context.Context, tx *store.Tx, by store.User, button Button, anyway bool, ids []int64) (Pressed, error) {
+func press(ctx context.Context, tx *store.Tx, by store.User, button Button, why anyway, ids []int64) (Pressed, error) {
 	done := Pressed{Button: button}
 	pushables, err := tx.LockPushables(ctx, ids)
 	if err != nil {
@@ -70,17 +78,24 @@ func press(ctx context.Context, tx *store.Tx, by store.User, button Button, anyw
 	found := make(map[int64]bool, len(pushables))
 	for _, p := range pushables {
 		found[p.ID] = true
-		if why := refusal(p, button); why != "" {
-			done.Refused = append(done.Refused, Refused{ID: p.ID, Sentence: why})
+		if no := refusal(p, button); no != "" {
+			done.Refused = append(done.Refused, Refused{ID: p.ID, Sentence: no})
 			continue
 		}
 		f := foresee(p.PlatformName, p.PlatformKey, p.Facts)
 		problem := f.stops()
-		if problem != nil && !anyway {
+		if problem != nil && why == "" {
 			done.Refused = append(done.Refused, Refused{p.ID, p.Reference + " cannot be pushed: " + problem.Short + ".", problem})
 			continue
 		}
-		plans = append(plans, plan(p, button, f, problem != nil))
+		planned := plan(p, button, f)
+		switch {
+		case why == anew:
+			planned.Verb = "planned anew"
+		case problem != nil:
+			planned.Verb += " anyway"
+		}
+		plans = append(plans, planned)
 		done.Started = append(done.Started, p.ID)
 		if !p.Linked() {
 			done.Held = append(done.Held, p.ID)
@@ -94,7 +109,10 @@ func press(ctx context.Context, tx *store.Tx, by store.User, button Button, anyw
 	if len(plans) == 0 {
 		return done, nil
 	}
-	return done, tx.CreatePushes(ctx, by, plans)
+	if err := tx.CreatePushes(ctx, by, plans); err != nil {
+		return done, err
+	}
+	return done, tx.CheckBeforePush(ctx, done.Started)
 }
 
 // NotThere pushes an expense again that needed checking, because that person did not find it in the ledger.
@@ -105,7 +123,7 @@ func NotThere(ctx context.Context, s *store.Store, by store.User, expenseID int6
 		if err != nil {
 			return err
 		}
-		done, err = press(ctx, tx, by, Retry, false, []int64{expenseID})
+		done, err = press(ctx, tx, by, Retry, "", []int64{expenseID})
 		return err
 	})
 	if err != nil {
@@ -136,7 +154,7 @@ func replan(ctx context.Context, s *store.Store) error {
 				if err != nil {
 					return err
 				}
-				if _, err := press(ctx, tx, by, Push, true, withdrawn); err != nil { // a person is told by what becomes of it
+				if _, err := press(ctx, tx, by, Push, anew, withdrawn); err != nil {
 					return err
 				}
 			}

@@ -53,7 +53,7 @@ func TestReclassify(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			p := plan(ps[0], Push, forecast{}, false)
+			p := plan(ps[0], Push, forecast{})
 			p.Steps = p.Steps[len(p.Steps)-1:] // the cost alone
 			return tx.CreatePushes(ctx, by, []store.PlannedPush{p})
 		})

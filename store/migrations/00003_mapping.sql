@@ -51,20 +51,27 @@ SELECT a.connection_id, co.id, 'bank', '', '', 'use', a.codat_id
 FROM companies co JOIN ledger_accounts a ON a.company_id = co.id AND a.codat_id = co.default_bank_id AND a.is_bank;
 ALTER TABLE companies DROP COLUMN default_bank_id;
 
--- A connection that took the place of another, and was told what of the other's mappings holds for it too: by a person who
--- confirmed some of them, or none. From itself: another business's books came behind it.
+-- The mappings of a connection that another took the place of, of which a person has said whether they hold for that one too. From
+-- itself: another business's books came behind it.
 CREATE TABLE mapping_carries (
   connection_id bigint NOT NULL REFERENCES connections ON DELETE CASCADE,
   from_id       bigint NOT NULL REFERENCES connections ON DELETE CASCADE,
-  carried       int NOT NULL,                         -- mappings
+  kind          text NOT NULL,
+  subject       text NOT NULL,
+  heading       text NOT NULL,                        -- of tracking: the name of the heading
   settled_at    timestamptz NOT NULL DEFAULT clock(),
   settled_by    bigint REFERENCES users ON DELETE SET NULL,
-  PRIMARY KEY (connection_id, from_id)
+  PRIMARY KEY (connection_id, from_id, kind, subject, heading)
 );
 
 -- Which business's books are behind a connection, as the accounting package calls it. What was said of another's is kept, for a
 -- person to confirm or not.
-ALTER TABLE connections ADD COLUMN books_of text NOT NULL DEFAULT '';
+ALTER TABLE connections
+  ADD COLUMN books_of      text NOT NULL DEFAULT '',
+  ADD COLUMN books_read_at timestamptz;               -- when those books' accounts were last read to the end
+UPDATE connections cn SET books_read_at = co.read_at FROM companies co
+WHERE co.id = cn.company_id AND EXISTS (SELECT 1 FROM ledger_accounts a WHERE a.connection_id = cn.id);
+
 CREATE TABLE former_mappings (
   connection_id bigint NOT NULL REFERENCES connections ON DELETE CASCADE,
   kind          text NOT NULL,

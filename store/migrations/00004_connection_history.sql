@@ -2,6 +2,7 @@
 
 -- What proves a connection: a write that reached the ledger, or Codat's having read from it. A check has Codat read from it now.
 ALTER TABLE connections
+  ADD read_at        timestamptz,                     -- when the newest reading of it that holds was asked; older ones never undo it
   ADD wrote_at       timestamptz,                     -- the last write that reached the ledger; proven_at is that, or a later reading
   ADD checking_since timestamptz,                     -- a check is under way since then; any process may follow it
   ADD check_next_at  timestamptz,                     -- when it is looked at next
@@ -10,8 +11,8 @@ ALTER TABLE connections
   ADD check_sync_id  text NOT NULL DEFAULT '',        -- Codat's id of that reading, '' where it gave none: another one was under way
   ADD check_reason   text NOT NULL DEFAULT '' CHECK (check_reason IN ('', 'person', 'quiet', 'bulk', 'push')),
   ADD checked_at     timestamptz,                     -- the last check ended, and
-  ADD check_result   text NOT NULL DEFAULT '' CHECK (check_result IN ('', 'proven', 'down', 'failed', 'unanswered')),
-  ADD check_said     text NOT NULL DEFAULT '',        -- in Codat's words
+  ADD check_result   text NOT NULL DEFAULT '' CHECK (check_result IN ('', 'proven', 'down', 'failed', 'unanswered', 'unasked')),
+  ADD check_said     text NOT NULL DEFAULT '',        -- in Codat's words; of one under way, why Codat could not be asked last
   ADD CHECK ((checking_since IS NULL) = (check_next_at IS NULL)),
   ADD CHECK (check_sync_id = '' OR check_queued),
   ADD CHECK ((checked_at IS NULL) = (check_result = ''));
@@ -44,4 +45,4 @@ INSERT INTO connection_history (company_id, connection_id, status, deleted, said
 SELECT company_id, id, status, deleted_at IS NOT NULL, status_at, changed_at, 'start' FROM connections;
 
 -- News of connections of companies that nobody knew, which are applied when the company is.
-CREATE INDEX deliveries_of_strangers ON deliveries (company) WHERE verdict = 'not_ours' AND connection <> '';
+CREATE INDEX deliveries_of_strangers ON deliveries (company) WHERE verdict = 'not_ours' AND connection <> '' AND operation_key = '';
