@@ -182,12 +182,11 @@ func (tx *Tx) Stranded(ctx context.Context, limit int) ([]Stranded, error) {
 			JOIN push_steps s ON s.id = p.cost_step_id AND s.state IN ('waiting', 'ready', 'looking')
 			LEFT JOIN users u ON u.id = p.created_by
 		WHERE (old.status <> 'Linked' OR old.deleted_at IS NOT NULL)
-			AND (s.first_sent_at IS NOT NULL OR cn.books_read_at IS NOT NULL AND (
-				EXISTS (SELECT 1 FROM mapping_carries c WHERE c.connection_id = cn.id)
-				OR NOT EXISTS (
-					SELECT 1 FROM mappings m WHERE m.connection_id = old.id
-						AND (m.action = 'create' OR EXISTS (SELECT 1 FROM ledger_records r WHERE r.connection_id = m.connection_id AND r.kind = m.kind AND r.codat_id = m.codat_id))
-						AND NOT EXISTS (SELECT 1 FROM mappings n WHERE n.connection_id = cn.id AND n.kind = m.kind AND n.subject = m.subject))))
+			AND (s.first_sent_at IS NOT NULL OR cn.books_read_at IS NOT NULL AND NOT EXISTS (
+				SELECT 1 FROM mappings m WHERE m.connection_id = old.id
+					AND (m.action = 'create' OR EXISTS (SELECT 1 FROM ledger_records r WHERE r.connection_id = m.connection_id AND r.kind = m.kind AND r.codat_id = m.codat_id))
+					AND NOT EXISTS (SELECT 1 FROM mappings n WHERE n.connection_id = cn.id AND n.kind = m.kind AND n.subject = m.subject)
+					AND NOT EXISTS (SELECT 1 FROM mapping_carries c WHERE c.connection_id = cn.id AND c.kind = m.kind AND c.subject = m.subject)))
 		ORDER BY p.expense_id LIMIT $1 FOR UPDATE OF p SKIP LOCKED`, limit)
 	if err != nil {
 		return nil, fmt.Errorf("find stranded pushes: %w", err)

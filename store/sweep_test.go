@@ -180,6 +180,21 @@ func TestStranded(t *testing.T) {
 		t.Errorf("stranded before the new books were read: %+v", all)
 	}
 	w.read(replacement, nil, nil)
+	mapping := store.Mapping{ConnectionID: w.connection, CompanyID: w.company, Kind: store.AccountMapping, Label: "Fun", Action: store.CreateRecord, Name: "Team events"}
+	by, err := w.UserByEmail(t.Context(), "ann@example.com")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.SetMapping(t.Context(), by, mapping); err != nil {
+		t.Fatal(err)
+	}
+	if all := stranded(); len(all) != 1 || !all[0].Sent {
+		t.Errorf("stranded before anybody said which mappings hold for the new books: %+v", all)
+	}
+	mapping.ConnectionID = replacement
+	if err := w.SetMapping(t.Context(), by, mapping); err != nil {
+		t.Fatal(err)
+	}
 	all := stranded()
 	if len(all) != 2 || all[0].Email != "ann@example.com" || all[0].Sent == all[1].Sent {
 		t.Fatalf("stranded %+v", all)
