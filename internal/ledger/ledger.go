@@ -209,6 +209,7 @@ func (r *Reader) ReadAll(ctx context.Context) error {
 		}
 	}
 	for _, c := range companies {
+		r.ReadAsked(ctx) // somebody waits for these
 		if err := r.inTurn(ctx, c, func() error { return r.readCompany(ctx, c) }); err != nil {
 			if ctx.Err() != nil || refused(err) {
 				return err

@@ -14,7 +14,7 @@ import (
 )
 
 // ErrUnclear means that Codat may have done what it was asked to do, and did not say so.
-var ErrUnclear = errors.New("Codat did not say whether it did that")
+var ErrUnclear = errors.New("no word from Codat whether it did that")
 
 // unclear reports whether a call that ended with err may have been carried out.
 func unclear(err error) bool {
