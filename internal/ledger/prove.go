@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -205,19 +206,12 @@ func (p *Prover) follow(ctx context.Context, c store.Check) error {
 			return err
 		}
 		if op.Status != "AuthError" { // else the connection is to follow
-			return p.Store.EndCheck(ctx, c, store.CheckFailed, or(op.ErrorMessage, op.Status))
+			return p.Store.EndCheck(ctx, c, store.CheckFailed, cmp.Or(op.ErrorMessage, op.Status))
 		}
 	case op.IsCompleted:
 		return p.Store.EndCheck(ctx, c, store.CheckProven, "")
 	}
 	return p.Store.FollowCheck(ctx, c, patience(c))
-}
-
-func or(s, other string) string {
-	if s == "" {
-		return other
-	}
-	return s
 }
 
 // look reads the company's connections, which ends the check where they answer it, and reports whether it is to go on: the connection is

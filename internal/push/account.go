@@ -1,6 +1,7 @@
 package push
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -19,7 +20,7 @@ func accountBody(ctx context.Context, s *store.Store, c store.Claim) ([]byte, er
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return nil, err
 	}
-	account := codat.AccountBody{Name: c.Label, FullyQualifiedCategory: or(said.Category, or(p.category, "Expense"))}
+	account := codat.AccountBody{Name: c.Label, FullyQualifiedCategory: cmp.Or(said.Category, cmp.Or(p.category, "Expense"))}
 	switch {
 	case said.Code != "":
 		account.NominalCode, err = s.KeepCode(ctx, c, said.Code)

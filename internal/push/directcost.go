@@ -1,6 +1,7 @@
 package push
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -122,7 +123,7 @@ func directCostOf(p platform, e store.Snapshot, r costRefs) (codat.DirectCost, e
 	if payment != nil { // only those that name these fields want them
 		paid := &cost.PaymentAllocations[0].Payment
 		paid.ID, paid.Reference = given(payment, "id", e.Reference), given(payment, "reference", e.Reference)
-		paid.Note, paid.PaidOnDate = given(payment, "note", or(note, e.Reference)), given(payment, "paidOnDate", date)
+		paid.Note, paid.PaidOnDate = given(payment, "note", cmp.Or(note, e.Reference)), given(payment, "paidOnDate", date)
 	}
 	if !slices.Contains(allocation, absent) {
 		cost.PaymentAllocations[0].Allocation = &codat.Allocation{Currency: given(allocation, "currency", paidIn),
@@ -197,7 +198,7 @@ func taxCode(id string) json.Number {
 
 // descriptionOf is never empty: some platforms refuse a line without one.
 func descriptionOf(e store.Snapshot, l store.SnapshotLine) string {
-	return or(l.Description, strings.TrimSpace(e.Supplier+" "+e.Reference))
+	return cmp.Or(l.Description, strings.TrimSpace(e.Supplier+" "+e.Reference))
 }
 
 // noteOf is the note of a cost: the expense's own, or made of what the platform has no other place for.
@@ -217,13 +218,6 @@ func noteOf(p platform, e store.Snapshot) string {
 		}
 	}
 	return strings.Join(parts, " · ")
-}
-
-func or(text, otherwise string) string {
-	if text == "" {
-		return otherwise
-	}
-	return text
 }
 
 // rate is always told when the books are in another currency: left out, QuickBooks Online takes 1.

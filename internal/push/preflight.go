@@ -1,6 +1,7 @@
 package push
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -65,7 +66,7 @@ func foresee(platformName, platformKey string, f store.Facts) forecast {
 	if f.Lines == 0 { // nothing is known of it
 		return forecast{}
 	}
-	i := inspector{platform: platformOf(platformKey), name: or(platformName, "the ledger"), f: f}
+	i := inspector{platform: platformOf(platformKey), name: cmp.Or(platformName, "the ledger"), f: f}
 	i.accounts()
 	i.supplier()
 	i.paidFrom()
@@ -124,13 +125,13 @@ func (i *inspector) accounts() {
 		case a.Gone:
 			i.stop("account_gone", a.Text)
 		case a.Archived():
-			i.stop("account_archived", or(a.Name, a.Text))
+			i.stop("account_archived", cmp.Or(a.Name, a.Text))
 		case a.IsBank:
-			i.stop("account_bank", or(a.Name, a.Text))
+			i.stop("account_bank", cmp.Or(a.Name, a.Text))
 		case i.accountIs != nil && a.Type != "" && a.Type != "Unknown" && !slices.Contains(i.accountIs, a.Type):
-			i.stop("account_type", or(a.Name, a.Text))
+			i.stop("account_type", cmp.Or(a.Name, a.Text))
 		case a.Refused:
-			i.stop("account_refused", or(a.Name, a.Text))
+			i.stop("account_refused", cmp.Or(a.Name, a.Text))
 		}
 	}
 }
@@ -188,11 +189,11 @@ func (i *inspector) supplier() {
 		}
 		i.make(store.SupplierStep, c.Called)
 	case c.Gone:
-		i.stop("supplier_gone", or(c.Text, c.Name))
+		i.stop("supplier_gone", cmp.Or(c.Text, c.Name))
 	case c.Archived():
-		i.stop("supplier_archived", or(c.Name, c.Text))
+		i.stop("supplier_archived", cmp.Or(c.Name, c.Text))
 	case i.oneClass && c.Currency != "" && c.Currency != i.f.Currency && i.f.Currency != i.f.Base:
-		i.warn("supplier_currency", or(c.Name, c.Text))
+		i.warn("supplier_currency", cmp.Or(c.Name, c.Text))
 	}
 }
 
@@ -209,15 +210,15 @@ func (i *inspector) paidFrom() {
 	case b.Matches == 0:
 		i.stop("bank_unknown", b.Text)
 	case b.Gone:
-		i.stop("bank_gone", or(b.Text, b.Name))
+		i.stop("bank_gone", cmp.Or(b.Text, b.Name))
 	case b.Archived():
-		i.stop("bank_archived", or(b.Name, b.Text))
+		i.stop("bank_archived", cmp.Or(b.Name, b.Text))
 	case !b.IsBank && (i.bankIs == bankOnly || i.bankIs == bankOrAsset && b.Type != "Asset" || slices.Contains([]string{"Expense", "Income", "Equity"}, b.Type)):
-		i.stop("bank_type", or(b.Name, b.Text))
+		i.stop("bank_type", cmp.Or(b.Name, b.Text))
 	case b.Refused:
-		i.stop("bank_refused", or(b.Name, b.Text))
+		i.stop("bank_refused", cmp.Or(b.Name, b.Text))
 	case i.bankIDLimit > 0 && utf8.RuneCountInString(b.ID) > i.bankIDLimit:
-		i.stop("bank_id", or(b.Name, b.Text))
+		i.stop("bank_id", cmp.Or(b.Name, b.Text))
 	case i.bankCurrency && b.Currency != "" && b.Currency != i.f.Currency:
 		i.stop("bank_currency", b.Currency)
 	}
@@ -232,10 +233,10 @@ func (i *inspector) taxes() {
 		named := t.Text != "" && t.Text != "*"
 		switch {
 		case t.Matches == 1 && t.Gone:
-			i.stop("tax_gone", or(t.Name, t.Text))
+			i.stop("tax_gone", cmp.Or(t.Name, t.Text))
 			continue
 		case t.Archived():
-			i.stop("tax_archived", or(t.Name, t.Text))
+			i.stop("tax_archived", cmp.Or(t.Name, t.Text))
 			continue
 		case t.Matches > 1 && named:
 			i.stop("tax_several", t.Text)
@@ -263,7 +264,7 @@ func (i *inspector) taxes() {
 			}
 			i.insist(n, code, "")
 		} else if i.shape == bankPayment && taxCode(id) == "" {
-			i.stop("tax_no_code", or(t.Name, t.Text))
+			i.stop("tax_no_code", cmp.Or(t.Name, t.Text))
 		}
 	}
 }
@@ -284,7 +285,7 @@ func (i *inspector) tracked() {
 			n++
 			headings[t.Heading]++
 			if t.Gone {
-				i.stop("tracking_gone", or(t.Name, a.Text))
+				i.stop("tracking_gone", cmp.Or(t.Name, a.Text))
 			}
 			if strings.EqualFold(t.Heading, "DEPARTMENT") {
 				departments[t.ID] = true
@@ -295,7 +296,7 @@ func (i *inspector) tracked() {
 		}
 		switch {
 		case n == 0:
-			i.insist(i.tracking, "tracking_missing", or(a.Text, "every category"))
+			i.insist(i.tracking, "tracking_missing", cmp.Or(a.Text, "every category"))
 		case i.trackingMost > 0 && n > i.trackingMost, i.tracking == needed && n > 1:
 			i.stop("tracking_many", strconv.Itoa(max(i.trackingMost, 1)))
 		}

@@ -1,6 +1,7 @@
 package push
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -81,7 +82,7 @@ func newDesk(t *testing.T) *desk {
 	base := map[string]string{"gbol": "GBP", "hbql": "GBP", "fbrh": "GBP", "mqjo": "GBP", "trji": "GBP"}
 	ids := map[string]string{}
 	for _, key := range golden {
-		currency := or(base[key], "USD")
+		currency := cmp.Or(base[key], "USD")
 		id, _, err := box.AddCompany("Office "+key, key, currency+",EUR")
 		if err != nil {
 			t.Fatal(err)
@@ -96,7 +97,7 @@ func newDesk(t *testing.T) *desk {
 		t.Fatal(err)
 	}
 	for id, key := range ids {
-		o := &office{base: or(base[key], "USD")}
+		o := &office{base: cmp.Or(base[key], "USD")}
 		if o.company, err = d.store.CompanyByCodatID(t.Context(), id); err != nil {
 			t.Fatal(err)
 		}
