@@ -2,7 +2,6 @@ package handlers
 
 import (
 	"net/http"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -58,63 +57,6 @@ func (h *Handlers) expenseList(w http.ResponseWriter, r *http.Request, who store
 		page.Next = listURL(f, "after", list.After)
 	}
 	return web.Render(w, r, http.StatusOK, views.Expenses(page))
-}
-
-// readFilter reads what the address chooses: status, company (our id or Codat's), q, from and to.
-func readFilter(q url.Values, companies []store.Company) store.ExpenseFilter {
-	var f store.ExpenseFilter
-	if s := store.ExpenseStatus(q.Get("status")); slices.Contains(store.Statuses, s) {
-		f.Status = s
-	}
-	company := q.Get("company")
-	for _, c := range companies {
-		if company == c.CodatID || company == strconv.FormatInt(c.ID, 10) {
-			f.CompanyID = c.ID
-		}
-	}
-	f.From, f.To = readDate(q.Get("from")), readDate(q.Get("to"))
-	f.Text = plain(strings.TrimSpace(q.Get("q")))
-	return f
-}
-
-// readDate reads 2026-01-31; the zero time is "not a date".
-func readDate(s string) time.Time {
-	t, err := time.Parse(time.DateOnly, strings.TrimSpace(s))
-	if err != nil || t.Year() < 1 {
-		return time.Time{}
-	}
-	return t
-}
-
-func dateOrNone(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return t.Format(time.DateOnly)
-}
-
-// listURL is the address of the list that f chooses, with a cursor's name and value if need be.
-func listURL(f store.ExpenseFilter, cursor ...string) string {
-	var parts []string
-	add := func(name, value string) {
-		if value != "" {
-			parts = append(parts, name+"="+url.QueryEscape(value))
-		}
-	}
-	add("status", string(f.Status))
-	if f.CompanyID != 0 {
-		add("company", strconv.FormatInt(f.CompanyID, 10))
-	}
-	add("q", f.Text)
-	add("from", dateOrNone(f.From))
-	add("to", dateOrNone(f.To))
-	if len(cursor) == 2 {
-		add(cursor[0], cursor[1])
-	}
-	if len(parts) == 0 {
-		return "/expenses"
-	}
-	return "/expenses?" + strings.Join(parts, "&")
 }
 
 // statusTabs are All and every status, each with the other filters kept.

@@ -79,8 +79,13 @@ const expenseItems = `
 type ExpenseFilter struct {
 	Status    ExpenseStatus
 	CompanyID int64
-	From, To  time.Time // dates, both included
-	Text      string    // within reference, supplier or description
+	From, To  time.Time           // dates, both included
+	Min, Max  decimal.NullDecimal // totals, both included
+	Currency  string
+	Supplier  string // the whole name, whatever its case
+	Cause     string // explain's code of why the newest push failed
+	Subject   string // the value in the cause; chooses only together with it
+	Text      string // within reference, supplier or description
 }
 
 // ExpensePage is one page of a list, newest date first. Before and After are cursors, "" where there is no such page.
@@ -176,6 +181,24 @@ func (f ExpenseFilter) where() (where []string, args []any) {
 	}
 	if !f.To.IsZero() {
 		and("issue_date <= ?::date", f.To.Format(time.DateOnly))
+	}
+	if f.Min.Valid {
+		and("total >= ?", f.Min.Decimal)
+	}
+	if f.Max.Valid {
+		and("total <= ?", f.Max.Decimal)
+	}
+	if f.Currency != "" {
+		and("currency = ?", f.Currency)
+	}
+	if f.Supplier != "" {
+		and("lower(supplier) = lower(?)", f.Supplier)
+	}
+	if f.Cause != "" {
+		and("EXISTS (SELECT 1 FROM pushes p WHERE p.id = push_id AND p.cause = ?)", f.Cause)
+		if f.Subject != "" {
+			and("EXISTS (SELECT 1 FROM pushes p WHERE p.id = push_id AND p.subject = ?)", f.Subject)
+		}
 	}
 	if t := strings.TrimSpace(f.Text); t != "" {
 		escaped := strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(strings.ReplaceAll(t, "\x00", ""))
