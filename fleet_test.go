@@ -62,8 +62,7 @@ type fleet struct {
 	companies []store.Company
 	by        store.User
 
-	latency time.Duration // how long a push is on its way
-	clock   clock
+	clock clock
 
 	mu    sync.Mutex
 	alive map[string]bool // addresses of the processes
@@ -74,9 +73,10 @@ type fleet struct {
 type air struct {
 	now, most   map[string]int // requests, by Codat's company id
 	pushes      map[string]int // of now, those that write
-	mostPushes  int
-	readBeside  int // the most requests that read while as many pushes as may be were under way
 	all, writes int
+
+	crowd   int           // pushes wait until so many of one company are under way
+	crowded chan struct{} // closed then; nil where none wait
 }
 
 // newFleet makes a database and a sandbox with that many companies, whose books are read.
@@ -151,9 +151,9 @@ func (f *fleet) count(w http.ResponseWriter, r *http.Request) {
 	company, writes := parts[2], r.Method == http.MethodPost && strings.Contains(r.URL.Path, "/push/")
 	f.enter(company, writes)
 	defer f.leave(company, writes)
-	if writes && f.latency > 0 {
+	if writes && f.air.crowded != nil {
 		select {
-		case <-time.After(f.latency):
+		case <-f.air.crowded:
 		case <-r.Context().Done():
 		}
 	}
@@ -170,10 +170,10 @@ func (f *fleet) enter(company string, writes bool) {
 	if writes {
 		a.writes++
 		a.pushes[company]++
-		a.mostPushes = max(a.mostPushes, a.pushes[company])
-	}
-	if a.pushes[company] == 9 {
-		a.readBeside = max(a.readBeside, a.now[company]-9)
+		if a.pushes[company] == a.crowd {
+			a.crowd = -1
+			close(a.crowded)
+		}
 	}
 }
 
