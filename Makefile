@@ -3,7 +3,7 @@ export PATH := $(PATH):/usr/local/go/bin
 # A checkout that belongs to another user has no history that git would show to go build.
 export GOFLAGS := -buildvcs=false $(GOFLAGS)
 
-.PHONY: run build test race check bench soak generate
+.PHONY: run build test race check pictures bench soak generate
 
 run: ## builds and runs the server
 	@[ -n "$$DATABASE_URL" ] || .ci/install postgres
@@ -24,8 +24,12 @@ race: ## the same with the race detector
 check: ## format, vet, staticcheck, generated code, modules
 	@.ci/check
 
+pictures: ## keeps pictures of every page in out/screenshots, light, dark and narrow
+	@.ci/install postgres chromium
+	go test -count=1 -run 'Pages' . -pictures
+
 bench: ## runs the benchmarks
-	@.ci/install postgres
+	@.ci/install postgres chromium
 	go test -run '^$$' -bench . -benchmem ./...
 
 soak: ## runs the long tests, which no other target runs: those named TestSoak behind the build tag soak

@@ -48,7 +48,7 @@ func startChromium() (context.Context, error) {
 
 // tab is an open tab, with cookies of its own.
 type tab struct {
-	t   *testing.T
+	t   testing.TB
 	url string // of the program
 	ctx context.Context
 
@@ -58,7 +58,7 @@ type tab struct {
 }
 
 // openTab opens a tab of the size of a laptop's window. Whatever its pages complain of fails the test, unless it is expected.
-func openTab(t *testing.T, url string) *tab {
+func openTab(t testing.TB, url string) *tab {
 	t.Helper()
 	browser, err := chromium()
 	if err != nil {
@@ -248,7 +248,7 @@ func (b *tab) shoot(name string) {
 var unfit = regexp.MustCompile(`[^\w.]+`)
 
 // keep writes a file into out, where CI picks it up.
-func keep(t *testing.T, name string, content []byte) {
+func keep(t testing.TB, name string, content []byte) {
 	t.Helper()
 	path := filepath.Join("out", name)
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {

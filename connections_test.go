@@ -36,7 +36,7 @@ func TestBrowserChecks(t *testing.T) {
 	w.ask(http.MethodPost, "/_sandbox/connections/"+connection.CodatID+"/sever", "")
 	b.leave(b.click("#" + row + " form[action$='/check'] button"))
 	b.untilRow(row, "Deauthorized", "Access lost")
-	b.until(`[...document.querySelectorAll(".tabs a")].some(a => a.innerText.startsWith("Broken") && a.querySelector("data").value === "1")`)
+	b.until(`[...document.querySelectorAll(".tabs a")].some(a => a.innerText.startsWith("Broken") && a.querySelector("data").value === "2")`) // with the one that was before
 	b.see("connections broken")
 	b.open("/connections?show=stale")
 	b.see("connections none stale")

@@ -46,7 +46,7 @@ const (
 
 // world is everything around the program: a database, a Codat, and the wire that webhooks come by.
 type world struct {
-	t     *testing.T
+	t     testing.TB
 	dsn   string
 	store *store.Store
 	codat string // the sandbox's address
@@ -54,7 +54,7 @@ type world struct {
 }
 
 // newWorld makes a world whose Codat takes about delay for a push and sends webhooks of those generations.
-func newWorld(t *testing.T, delay time.Duration, generations sandbox.Generations) *world {
+func newWorld(t testing.TB, delay time.Duration, generations sandbox.Generations) *world {
 	t.Helper()
 	w := &world{t: t, dsn: storetest.DSN(t), wire: newWire(t)}
 	s, err := store.Open(t.Context(), w.dsn)
@@ -95,7 +95,7 @@ func (w *world) environ(more ...string) []string {
 
 // program is a running Tallylight.
 type program struct {
-	t    *testing.T
+	t    testing.TB
 	url  string
 	said string // on standard output, up to now
 	log  *lockedBuffer
@@ -111,7 +111,7 @@ func (w *world) serve(more ...string) *program {
 }
 
 // startProgram runs the server until its stop is called or the test ends, and returns when it has said where it is.
-func startProgram(t *testing.T, environ []string) *program {
+func startProgram(t testing.TB, environ []string) *program {
 	t.Helper()
 	p := &program{t: t, log: &lockedBuffer{}}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -320,7 +320,7 @@ type wire struct {
 	arrivals map[string]time.Time // of the first message that tells of an operation's success, by its key
 }
 
-func newWire(t *testing.T) *wire {
+func newWire(t testing.TB) *wire {
 	h := &wire{client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 32}}, arrivals: map[string]time.Time{}}
 	server := httptest.NewServer(h)
 	h.url = server.URL

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"flag"
 	"fmt"
 	"testing"
 
@@ -10,28 +11,29 @@ import (
 	"tallylight/store"
 )
 
+var pictures = flag.Bool("pictures", false, "keep pictures of every page in out/screenshots")
+
 // look is one way to look at a page.
 type look struct {
-	name   string // of the picture, "" for none
+	name   string // of the picture
 	width  int64
 	scheme string
-	rules  []string // of axe, none for all: what does not depend on colours is the same in the dark
+	rules  []string // of axe, none for all: those whose verdict depends on colours or on the room there is
 }
 
 var looks = []look{
 	{"light", 1280, "light", nil},
 	{"dark", 1280, "dark", []string{"color-contrast"}},
-	{"narrow", 360, "light", nil},
-	{"", 360, "dark", []string{"color-contrast"}},
+	{"narrow", 360, "light", []string{"color-contrast", "target-size", "scrollable-region-focusable"}},
 }
 
-// see looks at the page in every way: pictures of it, nothing that axe finds, and nothing that sticks out sideways.
+// see looks at the page in every way: nothing that axe finds, nothing that sticks out sideways, and pictures of it if they are wanted.
 func (b *tab) see(name string) {
 	b.t.Helper()
 	for _, l := range looks {
 		b.width(l.width)
 		b.scheme(l.scheme)
-		if l.name != "" {
+		if *pictures {
 			b.shoot(name + " " + l.name)
 		}
 		if wide := evaluate[int64](b, `document.documentElement.scrollWidth`); wide > l.width {

@@ -15,7 +15,7 @@ import (
 
 // visitor is a browser without a screen: it keeps cookies, and shows redirects instead of following them.
 type visitor struct {
-	t      *testing.T
+	t      testing.TB
 	url    string
 	client *http.Client
 }
@@ -119,7 +119,7 @@ type event struct {
 
 // stream is an open page's live stream.
 type stream struct {
-	t      *testing.T
+	t      testing.TB
 	of     *visitor
 	events chan event       // closed when the stream has ended
 	latest map[string]event // of each row, by its id in the DOM
@@ -213,7 +213,7 @@ func (s *stream) awaitExpense(id, status string) event {
 	return s.await("expense-"+id, status)
 }
 
-func mustContain(t *testing.T, text string, parts ...string) {
+func mustContain(t testing.TB, text string, parts ...string) {
 	t.Helper()
 	for _, part := range parts {
 		if !strings.Contains(text, part) {
