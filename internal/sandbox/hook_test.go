@@ -154,7 +154,7 @@ func TestCurrentWebhooksAreRetried(t *testing.T) {
 	for _, status := range []int{302, 400, 401, 404, 500, 503} {
 		var attempts atomic.Int64
 		hook := receive(t, func(w http.ResponseWriter, _ delivery) {
-			if attempts.Add(1) < 4 {
+			if attempts.Add(1) < 8 {
 				w.Header().Set("Location", "/elsewhere")
 				w.WriteHeader(status)
 			}
@@ -163,7 +163,7 @@ func TestCurrentWebhooksAreRetried(t *testing.T) {
 		c := b.company("gbol", "")
 		c.push("directCosts", c.cost("A"))
 		id := hook.next(t).header.Get("webhook-id")
-		for range 3 {
+		for range 7 {
 			if d := hook.next(t); d.header.Get("webhook-id") != id || id == "" {
 				t.Errorf("%d: another webhook-id", status)
 			}
