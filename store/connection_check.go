@@ -72,6 +72,9 @@ func (s *Store) CheckConnection(ctx context.Context, by User, id int64) (begun b
 // manyExpenses are so many of one connection that it is worth to know first whether it works.
 const manyExpenses = 4
 
+// askedFirst is a connection through which nothing is sent, because it is asked first whether it works; cn is its alias.
+const askedFirst = `coalesce(cn.check_reason = 'bulk' AND cn.checking_since > clock() - interval '2 min', false)`
+
 // CheckBeforePush has the connections checked that many of the expenses go through, where nothing has for a day. Nothing is sent
 // through them meanwhile, for two minutes at most: hundreds would fail one by one.
 func (tx *Tx) CheckBeforePush(ctx context.Context, expenseIDs []int64) error {
@@ -240,10 +243,19 @@ func (tx *Tx) endChecks(ctx context.Context, ids []int64, r CheckResult, said st
 	if err != nil {
 		return fmt.Errorf("end checks: %w", err)
 	}
-	tx.changed(ConnectionChanged, ended...)
-	if len(ended) > 0 {
-		tx.changed(WorkChanged, 0) // what was held back for it
+	if len(ended) == 0 {
+		return nil
 	}
+	var heldBack []int64
+	err = tx.SelectContext(ctx, &heldBack, `
+		SELECT e.id FROM connections cn JOIN pushes p ON p.connection_id = cn.id AND p.state = 'open' JOIN expenses e ON e.push_id = p.id
+		WHERE cn.id = ANY($1) AND cn.check_reason = 'bulk' AND e.status = 'in_progress'`, int64s(ended))
+	if err != nil {
+		return fmt.Errorf("find what was held back for a check: %w", err)
+	}
+	tx.changed(ConnectionChanged, ended...)
+	tx.changed(ExpenseChanged, heldBack...)
+	tx.changed(WorkChanged, 0)
 	return nil
 }
 
