@@ -5,18 +5,10 @@ import (
 	"testing"
 
 	"github.com/chromedp/chromedp"
-
-	"tallylight/internal/sandbox"
-	"tallylight/store"
 )
 
-// TestMappingPages sees the pages on which people say what texts mean, and searches while typing.
-func TestMappingPages(t *testing.T) {
-	t.Parallel()
-	openTab(t, "") // or there is nothing to see with
-	w := newWorld(t, takes, sandbox.Current)
-	w.addUser("ada@example.com", store.Admin)
-	p := w.serve()
+// mappingPages sees the pages on which people say what texts mean, and searches while typing.
+func mappingPages(t *testing.T, w *world, p *program) {
 	b := openTab(t, p.url)
 	b.signIn("ada@example.com")
 	w.booksRead(northwind)
@@ -62,16 +54,16 @@ func TestMappingPages(t *testing.T) {
 func (b *tab) seeIn(name string, schemes ...string) {
 	b.t.Helper()
 	rules := map[string][]string{"dark": {"color-contrast"}} // what does not depend on colours is the same in the dark
-	for _, scheme := range schemes {
+	for _, width := range []int64{1280, 360} {
+		b.width(width)
+		if wide := evaluate[int64](b, `document.documentElement.scrollWidth`); wide > width {
+			b.t.Errorf("%s at %d: the page is %d wide", name, width, wide)
+		}
+	}
+	for _, scheme := range schemes { // narrow, where nothing is scrolled out of sight
 		b.scheme(scheme)
-		for _, width := range []int64{1280, 360} {
-			b.width(width)
-			if wide := evaluate[int64](b, `document.documentElement.scrollWidth`); wide > width {
-				b.t.Errorf("%s, %s at %d: the page is %d wide", name, scheme, width, wide)
-			}
-			for _, v := range b.violations(rules[scheme]...) {
-				b.t.Errorf("%s, %s at %d: %s", name, scheme, width, v)
-			}
+		for _, v := range b.violations(rules[scheme]...) {
+			b.t.Errorf("%s, %s: %s", name, scheme, v)
 		}
 	}
 	b.width(1280)
