@@ -278,7 +278,7 @@ func (r *Reader) readCompany(ctx context.Context, c store.Company) error {
 
 // errUnsynced means that Codat has not read the books behind a connection yet: what it tells of the company meanwhile may be those of the
 // connection before.
-var errUnsynced = errors.New("Codat has not read the books behind the connection yet")
+var errUnsynced = errors.New("the books behind the connection were not read by Codat yet")
 
 // synced reports whether Codat has read the books behind a connection: it says so, or has ended a reading that we asked for.
 func synced(conn store.Connection) bool {
