@@ -18,12 +18,27 @@ import (
 
 const toft = "Toft Bikes"
 
-// TestBrowserCompanyLife takes a company from its making to its end, with a customer at Codat's pages in another browser.
-func TestBrowserCompanyLife(t *testing.T) {
+// TestBrowserGround is about what pushes stand on: companies, their connections, and what texts mean. Each part has companies of its own.
+func TestBrowserGround(t *testing.T) {
 	t.Parallel()
+	openTab(t, "") // or there is nothing to see with
 	w := newWorld(t, takes, sandbox.Current)
 	w.addUser("ada@example.com", store.Admin)
 	p := w.serve()
+	for name, part := range map[string]func(t *testing.T, w *world, p *program){
+		"life": companyLife, "company pages": companyPages, "checks": connectionChecks, "mapping": mappingPages,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w, p := *w, program{t: t, url: p.url}
+			w.t = t
+			part(t, &w, &p)
+		})
+	}
+}
+
+// companyLife takes a company from its making to its end, with a customer at Codat's pages in another browser.
+func companyLife(t *testing.T, w *world, p *program) {
 	b, customer := openTab(t, p.url), openTab(t, w.codat)
 	customer.expect(`favicon.ico`)
 	b.signIn("ada@example.com")
@@ -57,6 +72,9 @@ func TestBrowserCompanyLife(t *testing.T) {
 	}
 	w.booksRead(toft)
 	b.shoot("company life 2 linked")
+	v := p.visit("ada@example.com", password)
+	former := w.connection(toft)
+	w.maps(v, former, "Taxi", "Entertainment")
 
 	// Cut on the accounting package's side, nobody notices until Codat looks.
 	w.ask(http.MethodPost, "/_sandbox/connections/"+w.connection(toft).CodatID+"/sever", "")
@@ -69,6 +87,11 @@ func TestBrowserCompanyLife(t *testing.T) {
 	customer.follow(link, "Deauthorized")
 	customer.answer("approve", "Linked")
 	b.untilRow(row, "Linked", "Linked")
+
+	mapping := fmt.Sprintf("/companies/%d/mapping", former.CompanyID)
+	if page := v.page(mapping); strings.Contains(page, "to be confirmed") || !strings.Contains(page, "mapped by ada@example.com") {
+		t.Errorf("its mapping does not hold through the same connection: %s", plain(page))
+	}
 
 	// Unlinked from here.
 	b.until(`!!document.querySelector("#ends a[href$='/unlink']")`)
@@ -95,18 +118,44 @@ func TestBrowserCompanyLife(t *testing.T) {
 		t.Error("the company was loaded again to show the new connection")
 	}
 
-	// Deleted while a push is on its way.
 	w.until("the books of the new connection", func() bool {
-		counts, err := w.store.LedgerCounts(t.Context(), w.connection(toft).ID)
-		return err == nil && counts.Accounts > 0 && counts.Suppliers > 0
+		read, err := w.store.BooksRead(t.Context(), w.connection(toft).ID)
+		counts, err2 := w.store.LedgerCounts(t.Context(), w.connection(toft).ID)
+		return err == nil && err2 == nil && read && counts.Suppliers > 0
 	})
-	w.enterFor(toft, "T-1", "T-2")
-	w.scenario(`{"delay":"1h","reference":"T-1"}`)
-	v := p.visit("ada@example.com", password)
-	id, other := v.id("T-1"), v.id("T-2")
-	v.push("T-1")
+
+	// What texts meant is shown beside what they would mean, and holds when it is confirmed.
+	holds := func() bool {
+		ms, err := w.store.MappingsOf(t.Context(), w.connection(toft).ID, store.AccountMapping, []string{"taxi"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(ms) > 0
+	}
+	b.open(mapping)
+	mustContain(t, b.text("main"), "1 mapping of the old connection waits to be confirmed")
+	b.leave(b.click(`main a[href$="/carry"]`))
+	mustContain(t, b.text(".carry tbody tr"), "Taxi", "Entertainment")
+	if was, is := b.text(".carry .was"), b.text(".carry .now-is"); was != is || !strings.Contains(is, "Entertainment") {
+		t.Errorf("it was %q and would be %q", was, is)
+	}
+	if holds() {
+		t.Error("the mapping of the old connection is used before anybody confirmed it")
+	}
+	b.shoot("company life 5 carry")
+	b.leave(b.click(`button[value="confirm"]`))
+	mustContain(t, b.text("main"), "1 mapping of the connection before holds for this one now.")
+	if !holds() {
+		t.Error("the mapping that was confirmed is not used")
+	}
+
+	// Deleted while a push is on its way.
+	w.enterFor(toft, "TOFT-1", "TOFT-2")
+	w.scenario(`{"delay":"1h","reference":"TOFT-1"}`)
+	id, other := v.id("TOFT-1"), v.id("TOFT-2")
+	v.push("TOFT-1")
 	company := w.company(toft)
-	w.until("T-1 to be with Codat", func() bool {
+	w.until("TOFT-1 to be with Codat", func() bool {
 		n, err := strconv.ParseInt(id, 10, 64)
 		if err != nil {
 			t.Fatal(err)
@@ -124,10 +173,10 @@ func TestBrowserCompanyLife(t *testing.T) {
 	b.leave(b.click("main form .danger"))
 	mustContain(t, b.text("main"), toft+" is deleted in Codat.", "Deleted in Codat", "by ada@example.com")
 	b.shoot("company life 4 deleted")
-	if _, status, _ := v.row("T-1"); status != "needs_checking" {
+	if _, status, _ := v.row("TOFT-1"); status != "needs_checking" {
 		t.Errorf("what was on its way is %s", status)
 	}
-	if _, status, _ := v.row("T-2"); status != "not_pushed" {
+	if _, status, _ := v.row("TOFT-2"); status != "not_pushed" {
 		t.Errorf("what was not is %s", status)
 	}
 	mustContain(t, v.page("/expenses/"+other), toft)
@@ -137,7 +186,18 @@ func TestBrowserCompanyLife(t *testing.T) {
 	if strings.Contains(b.text("#companies"), toft) {
 		t.Error("the deleted company is among the others")
 	}
-	mustContain(t, v.page(fmt.Sprintf("/expenses?company=%d", company.ID)), "T-1", "T-2")
+	mustContain(t, v.page(fmt.Sprintf("/expenses?company=%d", company.ID)), "TOFT-1", "TOFT-2")
+}
+
+// maps says that a category means the account of that name.
+func (w *world) maps(v *visitor, c store.Connection, category, account string) {
+	w.t.Helper()
+	found, _, err := w.store.FindRecords(w.t.Context(), c.ID, store.AccountMapping, "", account, 2)
+	if err != nil || len(found) != 1 {
+		w.t.Fatalf("the accounts called %s are %v, %v", account, found, err)
+	}
+	v.post(fmt.Sprintf("/companies/%d/mapping/text", c.CompanyID), "connection", strconv.FormatInt(c.ID, 10), "kind", "account", "text", category,
+		"do", "use", "record", found[0].CodatID)
 }
 
 // choose picks the accounting package of that name on a company's page at Codat, which leads to the page that asks.
@@ -177,28 +237,23 @@ func (w *world) enterFor(company string, references ...string) {
 	w.do("", "import", file)
 }
 
-// TestCompanyPages sees the pages of a company's life.
-func TestCompanyPages(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, takes, sandbox.Current)
-	w.addUser("ada@example.com", store.Admin)
-	p := w.serve()
-	w.enter([2]string{"P-1", travel}, [2]string{"P-2", travel}, [2]string{"P-3", travel})
+// companyPages sees the pages of a company's life.
+func companyPages(t *testing.T, w *world, p *program) {
+	const contoso, bakery = "Contoso Retail Inc", "Fourth Bakery"
+	w.booksRead(contoso)
 	v := p.visit("ada@example.com", password)
-	w.scenario(`{"delay":"1h","reference":"P-1"}`)
-	v.push("P-1")
-	v.post("/companies", "form", "5b6d2b0e-5a55-4a0c-8a3e-2f6f3f6a9d41", "name", toft, "description", "Bikes, and all that belongs to them.", "tags", "region: UK\nplan: gold")
-	c := w.company(northwind)
+	w.do("", "import", "testdata/ground.csv")
+	w.scenario(`{"delay":"1h","reference":"GR-1"}`)
+	v.push("GR-1")
+	v.post("/companies", "form", "5b6d2b0e-5a55-4a0c-8a3e-2f6f3f6a9d41", "name", bakery, "description", "Bread, and all that belongs to it.", "tags", "region: UK\nplan: gold")
+	c := w.company(contoso)
 	b := openTab(t, p.url)
 	b.expect(`status of 422`) // of forms with problems
 	b.signIn("ada@example.com")
 	b.visit(map[string]string{
 		"companies no match": "/companies?q=nothing",
-		"companies deleted":  "/companies?status=deleted",
-		"company to connect": fmt.Sprintf("/companies/%d", w.company(toft).ID),
-		"company delete":     fmt.Sprintf("/companies/%d/delete", c.ID),
-		"company unlink":     fmt.Sprintf("/companies/%d/connections/%d/unlink", c.ID, w.connection(northwind).ID),
-		"company new":        "/companies/new",
+		"company to connect": fmt.Sprintf("/companies/%d", w.company(bakery).ID),
+		"company unlink":     fmt.Sprintf("/companies/%d/connections/%d/unlink", c.ID, w.connection(contoso).ID),
 	})
 	b.open(fmt.Sprintf("/companies/%d", c.ID))
 	b.do(chromedp.Evaluate[chromedp.Void](`document.getElementById("invite").open = true`))
@@ -210,7 +265,12 @@ func TestCompanyPages(t *testing.T) {
 	b.open(fmt.Sprintf("/companies/%d/delete", c.ID))
 	b.leave(submit("main form"))
 	b.see("company delete with problems")
-	v.post(fmt.Sprintf("/companies/%d/delete", c.ID), "name", northwind)
+	v.post(fmt.Sprintf("/companies/%d/delete", c.ID), "name", contoso)
 	b.open(fmt.Sprintf("/companies/%d", c.ID))
+	b.do(b.click("#gone summary"))
 	b.see("company deleted")
+	b.leave(b.click("#gone a"))
+	mustContain(t, b.text("main"), "Codat no longer has this connection.")
+	b.open("/companies?status=deleted")
+	b.see("companies deleted")
 }

@@ -5,18 +5,10 @@ import (
 	"testing"
 
 	"github.com/chromedp/chromedp"
-
-	"tallylight/internal/sandbox"
-	"tallylight/store"
 )
 
-// TestMappingPages sees the pages on which people say what texts mean, and searches while typing.
-func TestMappingPages(t *testing.T) {
-	t.Parallel()
-	openTab(t, "") // or there is nothing to see with
-	w := newWorld(t, takes, sandbox.Current)
-	w.addUser("ada@example.com", store.Admin)
-	p := w.serve()
+// mappingPages sees the pages on which people say what texts mean, and searches while typing.
+func mappingPages(t *testing.T, w *world, p *program) {
 	b := openTab(t, p.url)
 	b.signIn("ada@example.com")
 	w.booksRead(northwind)

@@ -11,6 +11,9 @@ import (
 	"tallylight/web"
 )
 
+const goneShown = 50 // deleted connections of a company
+
+// companyPage is one company.
 func (h *Handlers) companyPage(w http.ResponseWriter, r *http.Request, who store.User) error {
 	ctx := r.Context()
 	id, err := pathID(r)
@@ -48,6 +51,14 @@ func (h *Handlers) companyPage(w http.ResponseWriter, r *http.Request, who store
 	page.Notices = append(page.Notices, foreign...)
 	for _, i := range connections {
 		page.Connections = append(page.Connections, connectionRow(i, s.held[i.ID], s.clock))
+	}
+	gone, err := h.Store.DeletedConnections(ctx, id, goneShown)
+	if err != nil {
+		return err
+	}
+	for _, c := range gone {
+		page.Gone = append(page.Gone, views.GoneConnection{Connection: views.Link{Text: platformOr(c.PlatformName), Href: connectionURL(c.ID)},
+			When: "deleted " + s.clock.at(*c.DeletedAt)})
 	}
 	page.Facts = []views.Fact{
 		{Term: "Currency of the books", Text: or(orNone(c.BaseCurrency), "not known yet")},

@@ -262,6 +262,20 @@ func TestConnectionPage(t *testing.T) {
 	v.page(connectionURL(id) + "?after=9223372036854775807")
 }
 
+// A connection that Codat has deleted is in no list any more, but its company leads to it.
+func TestDeletedConnectionsOfACompany(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	v := s.person(store.Viewer)
+	c := s.company("Northwind", "", "Linked")
+	former := s.connection(c).ID
+	mustNotContain(t, v.page(companyURL(c.ID)), "Deleted connections")
+	s.news(c, func(n *store.ConnectionNews) { n.Deleted, n.At = true, time.Now().Add(time.Second) })
+	page := v.page(companyURL(c.ID))
+	mustContain(t, page, "Deleted connections (1)", `href="`+connectionURL(former)+`"><bdi>Xero</bdi></a>`, "deleted ", "Not connected yet")
+	mustContain(t, v.page(connectionURL(former)), "Codat no longer has this connection.")
+}
+
 func TestTheNoticeLeadsToWhereItIsMended(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -301,6 +315,15 @@ func TestABulkPushAsksFirstWhetherTheConnectionWorks(t *testing.T) {
 	if _, statuses := rows(v.page("/expenses")); !slices.Equal(statuses, slices.Repeat([]string{"in_progress"}, 5)) {
 		t.Errorf("expenses are %v", statuses)
 	}
+	const first = "first checking that Xero can be reached"
+	if n := strings.Count(v.page("/expenses"), first); n != 5 {
+		t.Errorf("%d of 5 rows say what they wait for", n)
+	}
+	cn := s.connection(c)
+	if err := s.store.EndCheck(t.Context(), store.Check{ConnectionID: cn.ID, Since: *cn.CheckingSince}, store.CheckProven, ""); err != nil {
+		t.Fatal(err)
+	}
+	mustNotContain(t, v.page("/expenses"), first)
 }
 
 // Read once is only what was lost right after it was read, and what nothing waits for.

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"tallylight/internal/push"
 	"tallylight/store"
 	"tallylight/views"
 	"tallylight/web"
@@ -97,7 +98,7 @@ func (h *Handlers) mappingCarry(w http.ResponseWriter, r *http.Request, who stor
 		g := views.CarryGroup{Title: k.tab}
 		for _, f := range formers {
 			if f.Kind == k.kind {
-				g.Rows = append(g.Rows, carryRow(k, f))
+				g.Rows = append(g.Rows, carryRow(k, f, conn))
 			}
 		}
 		if len(g.Rows) > 0 {
@@ -112,17 +113,28 @@ func carryValue(f store.FormerMapping) string {
 	return strings.Join([]string{strconv.FormatInt(f.FromID, 10), string(f.Kind), f.Subject, f.Heading, f.Now.CodatID}, "\n")
 }
 
-// proposed reports whether there is something to confirm of a former mapping.
-func proposed(f store.FormerMapping) bool {
-	return f.Action == store.CreateRecord || f.Now.CodatID != ""
+// proposed reports whether there is something to confirm of a former mapping on a connection: a record that is like the former one, or one
+// that is to be created where that can be done.
+func proposed(f store.FormerMapping, conn store.Connection) bool {
+	return f.Now.CodatID != "" || f.Action == store.CreateRecord && takesNew(f.Kind, conn.PlatformKey)
 }
 
-func carryRow(k mappingKind, f store.FormerMapping) views.CarryRow {
-	row := views.CarryRow{Text: k.title(f.Subject, f.Label), Was: titled(f.Code, f.Name), Value: carryValue(f), Proposed: proposed(f)}
+func takesNew(kind store.MappingKind, platform string) bool {
+	if kind == store.SupplierMapping {
+		takes, _ := push.NewSupplierOf(platform)
+		return takes
+	}
+	return push.NewAccountOf(platform).Takes
+}
+
+func carryRow(k mappingKind, f store.FormerMapping, conn store.Connection) views.CarryRow {
+	row := views.CarryRow{Text: k.title(f.Subject, f.Label), Was: titled(f.Code, f.Name), Value: carryValue(f), Proposed: proposed(f, conn)}
 	if f.Heading != "" {
 		row.Text += ": " + f.Heading
 	}
 	switch {
+	case f.Action == store.CreateRecord && !row.Proposed:
+		row.Was, row.Change = "to be created: "+row.Was, fmt.Sprintf("%s takes no new %ss: choose one that it has", platformOr(conn.PlatformName), k.record)
 	case f.Action == store.CreateRecord:
 		row.Was, row.Now = "to be created: "+row.Was, "to be created: "+row.Was
 		row.Sure = true
@@ -161,10 +173,10 @@ func (h *Handlers) mappingCarried(w http.ResponseWriter, r *http.Request, who st
 	for _, f := range formers {
 		v := carryValue(f)
 		// What nothing is like may be found later: only who wants none of them settles it.
-		if shown[v] && (proposed(f) || !confirm) {
+		if shown[v] && (proposed(f, conn) || !confirm) {
 			settled = append(settled, f)
 		}
-		if !ticked[v] || !proposed(f) {
+		if !ticked[v] || !proposed(f, conn) {
 			continue
 		}
 		delete(ticked, v)

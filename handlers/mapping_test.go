@@ -401,6 +401,12 @@ func TestMappingCarry(t *testing.T) {
 		t.Fatalf("offered are %q\n%s", boxes, page)
 	}
 	mustSay(t, rowOf(t, page, "Twin"), "nothing like it")
+	// Where nobody can create a supplier from outside, one that was to be created is not carried.
+	s.exec(fmt.Sprintf(`UPDATE connections SET platform_key = 'rwuv', platform_name = 'Zoho Books' WHERE id = %d`, conn.ID))
+	zoho := v.page(path)
+	mustSay(t, rowOf(t, zoho, "Somebody"), "to be created: Somebody Ltd", "Zoho Books takes no new suppliers: choose one that it has")
+	mustNotContain(t, zoho, `aria-label="Confirm Somebody"`)
+	s.exec(fmt.Sprintf(`UPDATE connections SET platform_key = 'gbol', platform_name = 'Xero' WHERE id = %d`, conn.ID))
 	var ticked []string
 	sent := strings.NewReplacer("&#xA;", "\n", "\n", "\r\n", "&lt;", "<", "&gt;", ">")
 	for _, b := range boxes {

@@ -1,6 +1,8 @@
 package handlers
 
 import (
+	"net/url"
+
 	"tallylight/internal/push"
 	"tallylight/store"
 	"tallylight/views"
@@ -32,7 +34,7 @@ func preflight(i store.ExpenseItem, may views.Rights) *views.Preflight {
 		item := views.PreflightItem{Stops: problem.Stops, Sentence: problem.Sentence, Do: problem.Do}
 		switch problem.Where {
 		case push.InMapping:
-			item.Link = views.Link{Text: "Open the mapping", Href: companyURL(i.CompanyID) + "/mapping"}
+			item.Link = views.Link{Text: "Open the mapping", Href: problemURL(i.CompanyID, problem)}
 		case push.InExpense:
 			if may.Enter {
 				item.Link = views.Link{Text: "Edit the expense", Href: expenseURL(i.ID) + "/edit"}
@@ -43,6 +45,15 @@ func preflight(i store.ExpenseItem, may views.Rights) *views.Preflight {
 		p.Items = append(p.Items, item)
 	}
 	return p
+}
+
+// problemURL is where the mapping says what the text of a problem means. What a category is tracked by stands in several places: there it
+// is their list.
+func problemURL(company int64, p push.Problem) string {
+	if p.Kind != store.TrackingMapping {
+		return mappingTextURL(company, p.Kind, p.Text, "")
+	}
+	return mappingURL(company, p.Kind) + "&" + url.Values{"q": {p.Text}}.Encode()
 }
 
 var buttonWords = map[push.Button]string{push.Push: "Push", push.Retry: "Retry"}

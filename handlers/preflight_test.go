@@ -46,7 +46,7 @@ func TestWhatWouldFailIsSaidBeforehand(t *testing.T) {
 
 	mustContain(t, v.page("/expenses"), "Xero needs a contact: choose one", `>Fix<span class="unseen"> R-1`)
 	page := v.page(expenseURL(id))
-	mustContain(t, page, "What would fail", "Xero books no expense without a contact", companyURL(c.ID)+"/mapping", ">Push anyway<", `name="anyway" value="1"`)
+	mustContain(t, page, "What would fail", "Xero books no expense without a contact", `href="`+companyURL(c.ID)+`/mapping/text?kind=supplier&amp;text="`, ">Push anyway<", `name="anyway" value="1"`)
 	mustNotContain(t, page, expenseURL(id)+`/push"`)
 	seen := viewer.page(expenseURL(id))
 	mustContain(t, seen, "Xero books no expense without a contact")

@@ -108,6 +108,8 @@ const unusual = 10 * time.Minute
 
 func underWay(i store.ExpenseItem, c clock) string {
 	switch {
+	case i.Checking && i.Unsent && !i.Paused && (i.WaitsFor == "" || i.WaitsState == store.StepReady):
+		return "first checking that " + platformOr(i.Platform) + " can be reached"
 	case i.WaitsFor != "" && i.WaitsState == store.StepLooking:
 		return "no answer · looking for " + i.WaitsFor + " in " + platformOr(i.Platform)
 	case i.WaitsFor != "" && i.Paused && i.WaitsState == store.StepReady:

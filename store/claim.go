@@ -69,7 +69,7 @@ func (s *Store) ClaimSteps(ctx context.Context, limit, perCompany int, lease tim
 				FROM connections cn JOIN companies co ON co.id = cn.company_id
 				WHERE cn.id IN (SELECT connection_id FROM ready UNION SELECT connection_id FROM push_steps WHERE state = 'sending' AND lease_until < clock())
 					AND cn.status = 'Linked' AND cn.deleted_at IS NULL AND co.deleted_at IS NULL AND NOT co.example
-					AND NOT coalesce(cn.check_reason = 'bulk' AND cn.checking_since > clock() - interval '2 min', false) -- it is asked first whether it works
+					AND NOT `+askedFirst+`
 					AND NOT EXISTS (SELECT 1 FROM pause WHERE holds AND (company_id IS NULL OR company_id = cn.company_id))),
 			candidate AS (
 				SELECT lane.company_id, lane.room, d.id, d.next_try_at

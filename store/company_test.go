@@ -225,6 +225,10 @@ func TestQuestionsOfADeletedCompany(t *testing.T) {
 	if got := next(); got != time.Hour {
 		t.Errorf("deleted: a question is due in %s", got)
 	}
+	w.sql().MustExec(`UPDATE push_steps SET ask_at = clock()`) // by news that came late
+	if got := next(); got != time.Hour {
+		t.Errorf("deleted: a question that came up later is due in %s", got)
+	}
 	w.in(func(tx *store.Tx) error { return tx.CompanyListed(t.Context(), w.company, w.now().Add(time.Second)) })
 	if got := next(); got != 0 {
 		t.Errorf("back: the question is due in %s", got)

@@ -88,6 +88,17 @@ func (s *Store) Connections(ctx context.Context, companyID int64) ([]ConnectionI
 	return cs, nil
 }
 
+// DeletedConnections returns the connections that a company had, those that were deleted last first, at most limit.
+func (s *Store) DeletedConnections(ctx context.Context, companyID int64, limit int) ([]Connection, error) {
+	var cs []Connection
+	err := s.db.SelectContext(ctx, &cs, `SELECT `+connectionColumns+` FROM connections
+		WHERE company_id = $1 AND deleted_at IS NOT NULL ORDER BY deleted_at DESC, id DESC LIMIT $2`, companyID, limit)
+	if err != nil {
+		return nil, fmt.Errorf("list deleted connections of company %d: %w", companyID, err)
+	}
+	return cs, nil
+}
+
 // ConnectionItems returns the connections with those ids, deleted ones too.
 func (s *Store) ConnectionItems(ctx context.Context, ids []int64) ([]ConnectionItem, error) {
 	var cs []ConnectionItem
@@ -221,7 +232,11 @@ func (tx *Tx) SaveConnection(ctx context.Context, companyID int64, n ConnectionN
 	if c.DeletedAt != nil {
 		verb = "connection was deleted"
 	}
-	if err := tx.Record(ctx, Activity{CompanyID: &c.CompanyID, Actor: n.Actor, Verb: verb, SubjectKind: "connection", SubjectID: &c.ID, Subject: c.PlatformName}); err != nil {
+	turn := Activity{CompanyID: &c.CompanyID, Actor: n.Actor, Verb: verb, SubjectKind: "connection", SubjectID: &c.ID, Subject: c.PlatformName}
+	if n.DeliveryID != nil {
+		turn.Detail = fmt.Appendf(nil, `{"delivery": %d}`, *n.DeliveryID)
+	}
+	if err := tx.Record(ctx, turn); err != nil {
 		return 0, false, err
 	}
 	return c.ID, true, tx.holdOrRelease(ctx, c.ID)

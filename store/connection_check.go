@@ -46,6 +46,7 @@ type Check struct {
 	Queued       bool      // Codat reads from the ledger
 	SyncID       string    `db:"check_sync_id"` // Codat's id of that reading, "" when it gave none
 	Said         string    `db:"check_said"`    // why Codat could not be asked last, in its words
+	Unsynced     bool      // Codat has read nothing through the connection yet, as far as it told
 	Asked        int       // how often this check was moved on before
 	Now          time.Time
 }
@@ -71,6 +72,9 @@ func (s *Store) CheckConnection(ctx context.Context, by User, id int64) (begun b
 // manyExpenses are so many of one connection that it is worth to know first whether it works.
 const manyExpenses = 4
 
+// askedFirst is a connection through which nothing is sent, because it is asked first whether it works; cn is its alias.
+const askedFirst = `coalesce(cn.check_reason = 'bulk' AND cn.checking_since > clock() - interval '2 min', false)`
+
 // CheckBeforePush has the connections checked that many of the expenses go through, where nothing has for a day. Nothing is sent
 // through them meanwhile, for two minutes at most: hundreds would fail one by one.
 func (tx *Tx) CheckBeforePush(ctx context.Context, expenseIDs []int64) error {
@@ -93,7 +97,12 @@ const (
 	quietLock   = 7242008 // one process at a time counts them
 )
 
-// CheckQuiet has connections checked that nothing has gone through for a day: a few at a time, one of a company, the quietest first,
+// unsynced is a connection of which Codat has not told within a minute that it reads the books behind it, as it does of itself when one is
+// linked, unless it is set not to; cn is the connection's alias.
+const unsynced = `(cn.status = 'Linked' AND cn.deleted_at IS NULL AND cn.last_sync_at IS NULL AND cn.check_result <> 'proven'
+	AND cn.changed_at < clock() - interval '1 min')`
+
+// CheckQuiet has connections checked that nothing has gone through for a day, or nothing yet: a few at a time, one of a company, the quietest first,
 // and none while Codat has us wait or little of the day's quota is left. One whose check proved nothing is left alone for six hours.
 func (s *Store) CheckQuiet(ctx context.Context) error {
 	return s.InTx(ctx, func(tx *Tx) error {
@@ -106,7 +115,7 @@ func (s *Store) CheckQuiet(ctx context.Context) error {
 			WITH quiet AS (
 				SELECT DISTINCT ON (cn.company_id) cn.id, greatest(cn.proven_at, cn.changed_at) AS at
 				FROM connections cn JOIN companies co ON co.id = cn.company_id
-				WHERE `+stale+` AND cn.checking_since IS NULL AND cn.source_type IN ('Accounting', '') AND co.deleted_at IS NULL AND NOT co.example
+				WHERE (`+stale+` OR `+unsynced+`) AND cn.checking_since IS NULL AND cn.source_type IN ('Accounting', '') AND co.deleted_at IS NULL AND NOT co.example
 					AND (cn.checked_at IS NULL OR cn.checked_at < clock() - interval '6 h')
 					AND NOT EXISTS (SELECT 1 FROM send_pauses p WHERE NOT p.by_person AND p.until > clock() AND (p.company_id IS NULL OR p.company_id = co.id))
 					AND NOT `+quotaLow+`
@@ -181,7 +190,7 @@ func (s *Store) ClaimCheck(ctx context.Context) (Check, error) {
 		reading AS (UPDATE companies c SET reading_until = clock() + make_interval(secs => $1) FROM due WHERE c.id = due.company_id)
 		UPDATE connections cn SET check_next_at = clock() + make_interval(secs => $1), check_asked = check_asked + 1 FROM due WHERE cn.id = due.id
 		RETURNING cn.id AS connection_id, cn.codat_id AS connection, due.company_id, due.company, cn.status, cn.checking_since AS since,
-			cn.check_queued AS queued, cn.check_sync_id, cn.check_said, cn.check_asked - 1 AS asked, clock() AS now`, readLease.Seconds(), CheckFor.Seconds())
+			cn.check_queued AS queued, cn.check_sync_id, cn.check_said, cn.last_sync_at IS NULL AS unsynced, cn.check_asked - 1 AS asked, clock() AS now`, readLease.Seconds(), CheckFor.Seconds())
 	if err != nil {
 		return c, fmt.Errorf("claim check: %w", err)
 	}
@@ -234,10 +243,19 @@ func (tx *Tx) endChecks(ctx context.Context, ids []int64, r CheckResult, said st
 	if err != nil {
 		return fmt.Errorf("end checks: %w", err)
 	}
-	tx.changed(ConnectionChanged, ended...)
-	if len(ended) > 0 {
-		tx.changed(WorkChanged, 0) // what was held back for it
+	if len(ended) == 0 {
+		return nil
 	}
+	var heldBack []int64
+	err = tx.SelectContext(ctx, &heldBack, `
+		SELECT e.id FROM connections cn JOIN pushes p ON p.connection_id = cn.id AND p.state = 'open' JOIN expenses e ON e.push_id = p.id
+		WHERE cn.id = ANY($1) AND cn.check_reason = 'bulk' AND e.status = 'in_progress'`, int64s(ended))
+	if err != nil {
+		return fmt.Errorf("find what was held back for a check: %w", err)
+	}
+	tx.changed(ConnectionChanged, ended...)
+	tx.changed(ExpenseChanged, heldBack...)
+	tx.changed(WorkChanged, 0)
 	return nil
 }
 

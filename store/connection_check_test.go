@@ -170,7 +170,7 @@ func TestQuietConnectionsAreChecked(t *testing.T) {
 	down, _ := w.addCompany("down")
 	w.connect(down, "down-link", "Deauthorized", 0)
 	gone, _ := w.addCompany("gone")
-	if _, err := w.sql().Exec(`UPDATE connections SET source_type = 'Banking' WHERE codat_id = 'bank';
+	if _, err := w.sql().Exec(`UPDATE connections SET last_sync_at = clock(), source_type = CASE WHEN codat_id = 'bank' THEN 'Banking' ELSE source_type END;
 		UPDATE companies SET deleted_at = clock() WHERE id = ` + strconv.FormatInt(gone, 10)); err != nil {
 		t.Fatal(err)
 	}

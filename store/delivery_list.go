@@ -144,7 +144,8 @@ func (s *Store) ActivityWith(ctx context.Context, d Delivery) ([]Activity, error
 	}
 	var as []Activity
 	err := s.db.SelectContext(ctx, &as, `SELECT `+activityColumns+` FROM activity
-		WHERE at = $1 AND subject_kind = $2 AND subject_id = $3 ORDER BY id`, d.AppliedAt, kind, id)
+		WHERE at = $1 AND subject_kind = $2 AND subject_id = $3 AND coalesce((detail->>'delivery')::bigint, $4) = $4 -- others are applied at once with it
+		ORDER BY id`, d.AppliedAt, kind, id, d.ID)
 	if err != nil {
 		return nil, fmt.Errorf("list what delivery %d changed: %w", d.ID, err)
 	}

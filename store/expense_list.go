@@ -47,6 +47,7 @@ type ExpenseItem struct {
 	WaitsState StepState  `db:"waits_state"` // how its step stands
 	Asking     bool       // a webhook told of a failure; the reason is being read
 	Unsent     bool       // nothing of its cost was sent yet: the push can be withdrawn
+	Checking   bool       // its connection is asked first whether it works
 	Paused     bool       // a person has paused sending, of all or of its company
 	Now        time.Time  // the database's clock
 }
@@ -65,6 +66,7 @@ const expenseItems = `
 		coalesce(s.state = 'pending' AND s.ask_at <= clock(), false) AS asking,
 		coalesce(p.state = 'open' AND s.state IN ('waiting', 'ready') AND s.first_sent_at IS NULL, false) AS unsent,
 		e.status = 'in_progress' AND EXISTS (SELECT 1 FROM send_pauses z WHERE z.by_person AND (z.company_id IS NULL OR z.company_id = e.company_id)) AS paused,
+		` + askedFirst + ` AS checking,
 		clock() AS now
 	FROM e
 		JOIN companies co ON co.id = e.company_id

@@ -106,10 +106,12 @@ func (s *Store) EndReading(ctx context.Context, companyID int64) error {
 	return nil
 }
 
-// NextAsk is how long until something is due to be asked, at most limit.
+// NextAsk is how long until something is due to be asked, at most limit. Nothing is asked about a deleted company.
 func (s *Store) NextAsk(ctx context.Context, limit time.Duration) (time.Duration, error) {
 	var secs float64
-	err := s.db.GetContext(ctx, &secs, `SELECT coalesce(extract(epoch FROM min(ask_at) - clock()), $1)::float8 FROM push_steps WHERE ask_at IS NOT NULL`, limit.Seconds())
+	err := s.db.GetContext(ctx, &secs, `SELECT coalesce((
+		SELECT extract(epoch FROM s.ask_at - clock()) FROM push_steps s JOIN companies c ON c.id = s.company_id
+		WHERE s.ask_at IS NOT NULL AND c.deleted_at IS NULL ORDER BY s.ask_at LIMIT 1), $1)::float8`, limit.Seconds())
 	if err != nil {
 		return limit, fmt.Errorf("find what is due to be asked: %w", err)
 	}

@@ -21,6 +21,12 @@ func (q QR) viewBox() string {
 	return "0 0 " + side + " " + side
 }
 
+// GoneConnection is one that Codat has deleted; its page tells its history.
+type GoneConnection struct {
+	Connection Link
+	When       string // "deleted 14:02"
+}
+
 // CompanyForm is the form for a new company, as filled in so far.
 type CompanyForm struct {
 	Frame

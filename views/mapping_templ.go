@@ -1672,7 +1672,7 @@ func Carry(p CarryPage) templ.Component {
 							if templ_7745c5c3_Err != nil {
 								return templ_7745c5c3_Err
 							}
-						} else {
+						} else if r.Change == "" {
 							templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 157, "<span class=\"quiet\">nothing like it</span> ")
 							if templ_7745c5c3_Err != nil {
 								return templ_7745c5c3_Err

@@ -284,6 +284,7 @@ type CompanyPage struct {
 	Mapping     string   // href, "" where there is nothing to map
 	Ends        []Link   // for administrators: what ends a connection, or the company
 	Connections []ConnectionRow
+	Gone        []GoneConnection // that were deleted, the last one first
 	Counts      []Tab
 	Read        string
 	Trouble     string

@@ -76,6 +76,27 @@ func TestConnectionNewsOutOfOrder(t *testing.T) {
 	}
 }
 
+// Messages that are applied together have each changed what it tells itself.
+func TestWhatEachMessageOfABatchChanged(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	began := time.Now().Add(-time.Hour)
+	w.keep(connectionEvent("1", "disconnected", "northwind", "xero", "Deauthorized", began))
+	w.keep(connectionEvent("2", "reconnected", "northwind", "xero", "Linked", began.Add(time.Minute)))
+	w.applyAll()
+	ds, err := w.Store.Deliveries(t.Context(), store.DeliveryFilter{}, 2)
+	if err != nil || len(ds) != 2 {
+		t.Fatal(ds, err)
+	}
+	for i, want := range []string{"connection is Linked", "connection is Deauthorized"} {
+		d := ds[i]
+		as, err := w.Store.ActivityWith(t.Context(), d)
+		if err != nil || len(as) != 1 || as[0].Verb != want {
+			t.Errorf("message %d changed %+v, %v", d.ID, as, err)
+		}
+	}
+}
+
 // What is told of a company that nobody knows counts once the company has been read, and the message is about both.
 func TestConnectionOfAStrangerIsAppliedLater(t *testing.T) {
 	t.Parallel()

@@ -62,6 +62,13 @@ func newWorld(t *testing.T) *world {
 // receive stores a message as the webhook's route does, applies it, and returns what became of it.
 func (w *world) receive(body string) store.Delivery {
 	w.t.Helper()
+	w.keep(body)
+	return w.applyAll()
+}
+
+// keep keeps a message that is to be applied.
+func (w *world) keep(body string) {
+	w.t.Helper()
 	e, err := codat.ParseEvent([]byte(body))
 	if err != nil {
 		w.t.Fatal(err)
@@ -71,7 +78,6 @@ func (w *world) receive(body string) store.Delivery {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	return w.applyAll()
 }
 
 // applyAll applies what waits, and returns the newest delivery.

@@ -124,7 +124,9 @@ func (r *Reader) ReadAsked(ctx context.Context) {
 	due := r.take(now)
 	for _, id := range slices.Sorted(maps.Keys(due)) {
 		if err := r.readOne(ctx, id); err != nil && ctx.Err() == nil {
-			r.Log.Error("read company", "company", id, "error", err)
+			if !errors.Is(err, errUnsynced) {
+				r.Log.Error("read company", "company", id, "error", err)
+			}
 			r.failed(id, now, due[id])
 		}
 	}
@@ -214,7 +216,9 @@ func (r *Reader) ReadAll(ctx context.Context) error {
 			if ctx.Err() != nil || refused(err) {
 				return err
 			}
-			r.Log.Warn("read ledger", "company", c.CodatID, "error", err)
+			if !errors.Is(err, errUnsynced) {
+				r.Log.Warn("read ledger", "company", c.CodatID, "error", err)
+			}
 			r.failed(c.CodatID, asked, request{})
 		}
 	}
@@ -262,7 +266,7 @@ func (r *Reader) ReadLedger(ctx context.Context, companyID int64) error {
 // readCompany reads one company's connections and, through its accounting connection, its ledger; how that went is kept.
 func (r *Reader) readCompany(ctx context.Context, c store.Company) error {
 	err := r.read(ctx, c)
-	if ctx.Err() != nil {
+	if ctx.Err() != nil || errors.Is(err, errUnsynced) { // that is no trouble, and nothing was read
 		return err
 	}
 	trouble := ""
@@ -270,6 +274,15 @@ func (r *Reader) readCompany(ctx context.Context, c store.Company) error {
 		trouble = said(err)
 	}
 	return errors.Join(err, r.Store.LedgerRead(ctx, c.ID, trouble))
+}
+
+// errUnsynced means that Codat has not read the books behind a connection yet: what it tells of the company meanwhile may be those of the
+// connection before.
+var errUnsynced = errors.New("the books behind the connection were not read by Codat yet")
+
+// synced reports whether Codat has read the books behind a connection: it says so, or has ended a reading that we asked for.
+func synced(conn store.Connection) bool {
+	return conn.LastSyncAt != nil || conn.CheckResult == store.CheckProven
 }
 
 // said is a trouble in Codat's words, for the company's page.
@@ -302,7 +315,13 @@ func (r *Reader) read(ctx context.Context, c store.Company) error {
 	if err != nil {
 		return err
 	}
-	if conn.Status == store.Linked && conn.LastSyncAt != nil && business != "" {
+	if !synced(conn) {
+		if conn.Status != store.Linked { // and will not for now
+			return nil
+		}
+		return errUnsynced
+	}
+	if conn.Status == store.Linked && business != "" {
 		if err := r.Store.SetBooksOf(ctx, conn.ID, business); err != nil {
 			return err
 		}

@@ -158,10 +158,23 @@ func (p *Prover) moveOn(ctx context.Context, c store.Check) error {
 // light are data types that are small and that every accounting package has, the smallest first.
 var light = []string{"company", "chartOfAccounts"}
 
-// queue has Codat read something from the ledger.
+// books are the data types, beside the accounts, that Codat is to have read before we copy a ledger for the first time.
+var books = []string{"suppliers", "bankAccounts", "taxRates", "trackingCategories"}
+
+// queue has Codat read something from the ledger; all that we copy where it has read nothing yet.
 func (p *Prover) queue(ctx context.Context, c store.Check) error {
 	c.Queued, c.SyncID = true, ""
-	for _, dataType := range light {
+	dataTypes := light
+	if c.Unsynced {
+		dataTypes = []string{"chartOfAccounts"} // not only to get at the books: to have them
+		for _, dataType := range books {
+			_, err := p.Codat.QueueSync(ctx, c.Company, dataType, c.Connection)
+			if e, answered := errors.AsType[*codat.Error](err); err != nil && !(answered && unfit(e)) {
+				return err
+			}
+		}
+	}
+	for _, dataType := range dataTypes {
 		op, err := p.Codat.QueueSync(ctx, c.Company, dataType, c.Connection)
 		e, answered := errors.AsType[*codat.Error](err)
 		switch {

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -38,6 +39,7 @@ type proof struct {
 	mu     sync.Mutex
 	refuse map[string]int // status by the end of a path
 	queued []string       // data types that Codat was asked to read
+	silent bool           // Codat tells of no sync
 }
 
 // newProof begins a proof: with webhooks, or without any; a reading of the ledger takes that long.
@@ -131,7 +133,14 @@ func (p *proof) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			status = s
 		}
 	}
+	silent := p.silent
 	p.mu.Unlock()
+	if silent && strings.HasSuffix(r.URL.Path, "/connections") {
+		a := httptest.NewRecorder()
+		p.box.ServeHTTP(a, r)
+		io.WriteString(w, lastSync.ReplaceAllString(a.Body.String(), ""))
+		return
+	}
 	if status != 0 {
 		w.Header().Set("Retry-After", "60")
 		w.WriteHeader(status)
@@ -140,6 +149,8 @@ func (p *proof) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	p.box.ServeHTTP(w, r)
 }
+
+var lastSync = regexp.MustCompile(`"lastSync":"[^"]*",`)
 
 // hear keeps a webhook, as its route does.
 func (p *proof) hear(w http.ResponseWriter, r *http.Request) {
@@ -343,6 +354,67 @@ func TestTheScheduleFindsWhatIsSevered(t *testing.T) {
 	p.prove(60 * time.Hour)
 	if len(p.asked()) != 1 {
 		t.Error("what is lost is read again")
+	}
+}
+
+// relinked links the company anew, through another connection, whose books Codat reads at once.
+func (p *proof) relinked() {
+	p.t.Helper()
+	if _, err := p.client.Unlink(p.t.Context(), p.company.CodatID, p.connection.CodatID); err != nil {
+		p.t.Fatal(err)
+	}
+	fresh, err := p.client.CreateConnection(p.t.Context(), p.company.CodatID, "gbol")
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	resp, err := http.PostForm(p.url+"/companies/"+p.company.CodatID+"/connections/"+fresh.ID+"/start", url.Values{"answer": {"approve"}})
+	if err != nil || resp.StatusCode != http.StatusOK {
+		p.t.Fatal(resp, err)
+	}
+	resp.Body.Close()
+}
+
+// The records that Codat tells of a company may be those behind its former connection, until it has read those behind the new one.
+func TestRecordsOfANewConnectionWaitForItsFirstSync(t *testing.T) {
+	t.Parallel()
+	p := newProof(t, false, 0)
+	p.mu.Lock()
+	p.silent = true
+	p.mu.Unlock()
+	former := p.connection.ID
+	p.relinked()
+	read := func() bool {
+		t.Helper()
+		if err := p.prover(0).Reader.ReadAll(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		c, err := p.store.AccountingConnection(t.Context(), p.company.ID)
+		if err != nil || c.ID == former {
+			t.Fatal(c, err)
+		}
+		p.connection = c
+		is, err := p.store.BooksRead(t.Context(), c.ID)
+		counts, err2 := p.store.LedgerCounts(t.Context(), c.ID)
+		if err != nil || err2 != nil || is != (counts.Accounts > 0) {
+			t.Fatal(is, counts, err, err2)
+		}
+		return is
+	}
+	if read() {
+		t.Fatal("its records are read before Codat has told that it read them")
+	}
+	p.prove(30 * time.Second)
+	if asked := p.asked(); len(asked) != 0 {
+		t.Errorf("Codat was asked to read %v at once: it does so by itself", asked)
+	}
+	p.prove(2 * time.Minute)
+	if asked := p.asked(); !slices.Contains(asked, "chartOfAccounts") || !slices.Contains(asked, "suppliers") {
+		t.Fatalf("Codat was asked to read %v, which are not the books", asked)
+	}
+	p.synced()
+	p.prove(2*time.Minute + 11*time.Second)
+	if !read() {
+		t.Errorf("its records are never read: %+v", p.now())
 	}
 }
 

@@ -18,8 +18,13 @@ type Problem struct {
 	Sentence string // the same at length
 	Do       string // what to do about it
 	Where    Place  // where to do it
-	One      string // of several expenses, what one does: "needs a contact in Xero"
-	Many     string // and what several do: "need a contact in Xero"
+
+	// In the mapping: the text that it is about.
+	Kind store.MappingKind
+	Text string
+
+	One  string // of several expenses, what one does: "needs a contact in Xero"
+	Many string // and what several do: "need a contact in Xero"
 }
 
 // Place is where something can be done about a problem.
@@ -58,6 +63,8 @@ type inspector struct {
 	platform
 	name     string // of the platform
 	f        store.Facts
+	kind     store.MappingKind // of what is looked at
+	text     string
 	forecast forecast
 }
 
@@ -97,7 +104,10 @@ func (i *inspector) found(code, subject string, stops bool) {
 	}
 	fill := strings.NewReplacer("{platform}", i.name, "{subject}", clipped(subject)).Replace
 	p := Problem{Code: code, Stops: stops && (i.f.Linked || w.where == InExpense || w.where == InTime), Short: fill(w.short), Sentence: capital(fill(w.text)), Do: fill(w.do), Where: w.where, One: fill(w.one), Many: fill(w.many)}
-	if !slices.Contains(i.forecast.problems, p) {
+	if p.Where == InMapping {
+		p.Kind, p.Text = i.kind, i.text
+	}
+	if !slices.ContainsFunc(i.forecast.problems, func(o Problem) bool { return o.Code == p.Code && o.Stops == p.Stops && o.Sentence == p.Sentence }) {
 		i.forecast.problems = append(i.forecast.problems, p)
 	}
 }
@@ -113,6 +123,7 @@ func (i *inspector) insist(n need, code, subject string) {
 
 func (i *inspector) accounts() {
 	for _, a := range i.f.Accounts {
+		i.kind, i.text = store.AccountMapping, a.Text
 		switch {
 		case a.Matches > 1:
 			i.stop("account_several", a.Called)
@@ -172,6 +183,7 @@ func (i *inspector) supplier() {
 		return
 	}
 	c := i.f.Contact
+	i.kind, i.text = store.SupplierMapping, c.Text
 	switch {
 	case c.Matches > 1:
 		i.stop("supplier_several", c.Called)
@@ -199,6 +211,7 @@ func (i *inspector) supplier() {
 
 func (i *inspector) paidFrom() {
 	b := i.f.Bank
+	i.kind, i.text = store.BankMapping, b.Text
 	switch {
 	case b.Matches > 1 && b.Text == "":
 		i.stop("bank_unchosen", "")
@@ -230,6 +243,7 @@ func (i *inspector) taxes() {
 	}
 	for _, t := range i.f.TaxRates {
 		id := t.ID
+		i.kind, i.text = store.TaxRateMapping, t.Text
 		named := t.Text != "" && t.Text != "*"
 		switch {
 		case t.Matches == 1 && t.Gone:
@@ -277,6 +291,7 @@ func (i *inspector) tracked() {
 	departments := map[string]bool{}
 	for _, a := range i.f.Accounts {
 		n := 0
+		i.kind, i.text = store.TrackingMapping, a.Text
 		headings := map[string]int{}
 		for _, t := range i.f.Tracking {
 			if !strings.EqualFold(t.Category, a.Text) {

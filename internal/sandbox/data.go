@@ -103,6 +103,16 @@ func (tx *tx) reading(k *connection, dataType string) bool {
 	return false
 }
 
+// firstReading reports whether Codat is still at the reading of everything that follows the first approval.
+func (tx *tx) firstReading(k *connection) bool {
+	for _, p := range tx.s.state.pulls {
+		if p.ConnectionID == k.ID && p.Initial && p.Completed.IsZero() {
+			return true
+		}
+	}
+	return false
+}
+
 func (tx *tx) queue(k *connection, dataType string, initial bool) *pull {
 	p := &pull{ID: uuid.NewString(), CompanyID: k.CompanyID, ConnectionID: k.ID, DataType: dataType, Status: "Queued", Requested: tx.now(),
 		DueAt: tx.s.soon(), Initial: initial}
@@ -130,11 +140,13 @@ func (tx *tx) finish(id string) {
 	default:
 		modified = tx.s.state.books[k.ID].changed(p.DataType)
 		tx.put(change{On: k.ID, Read: p.DataType})
+	}
+	tx.put(change{Pull: &p})
+	if p.Status == "Complete" && !tx.firstReading(k) {
 		linked := *k
 		linked.LastSync = tx.now()
 		tx.put(change{Connection: &linked})
 	}
-	tx.put(change{Pull: &p})
 	if p.Status != "Cancelled" {
 		tx.readNews(&p, modified)
 	}
@@ -190,7 +202,8 @@ func noData(dataType, companyID string) *refusal {
 	return refuse(http.StatusNotFound, "No data available for %s for ID %s", dataType, companyID)
 }
 
-// companyData answers with what Codat last read of a data type of the company.
+// companyData answers with what Codat last read of a data type of the company. Until it has read those of the linked connection, that is
+// what it read through the one before.
 func companyData[T any](dataType string, of func(*books) *table[T]) endpoint {
 	return func(tx *tx, r *request) (any, error) {
 		c, err := tx.company(r)
@@ -200,6 +213,13 @@ func companyData[T any](dataType string, of func(*books) *table[T]) endpoint {
 		k := tx.accounting(c)
 		if k == nil {
 			return nil, noData(dataType, c.ID)
+		}
+		if !of(tx.s.state.books[k.ID]).read {
+			for _, before := range tx.connectionsOf(c.ID) {
+				if of(tx.s.state.books[before.ID]).read {
+					k = before
+				}
+			}
 		}
 		return cachedPage(tx, r, k, dataType, of)
 	}

@@ -65,6 +65,7 @@ type connection struct {
 	deleted bool
 	created time.Time
 	books   *books
+	synced  time.Time            // Codat last read something
 	read    map[string][]*record // Codat's copy of the books, by data type; nil before the first sync
 }
 
@@ -338,7 +339,7 @@ func (c *cloud) queue(cn *connection, dataType string) *pull {
 }
 
 func (c *cloud) readNow(cn *connection, dataType string, found []*record) {
-	cn.read[dataType] = found
+	cn.read[dataType], cn.synced = found, c.now
 	c.tellRead(cn, dataType, "Complete")
 }
 
@@ -566,8 +567,12 @@ func (c *cloud) companyJSON(co *company) map[string]any {
 }
 
 func (c *cloud) connectionJSON(cn *connection, status string) map[string]any {
-	return map[string]any{"id": cn.id, "integrationKey": c.habits.platform, "platformName": platformNames[c.habits.platform], "sourceType": "Accounting",
+	j := map[string]any{"id": cn.id, "integrationKey": c.habits.platform, "platformName": platformNames[c.habits.platform], "sourceType": "Accounting",
 		"status": status, "linkUrl": "https://link.example/" + cn.id, "created": c.stamp(cn.created), "dataConnectionErrors": []any{}}
+	if !cn.synced.IsZero() {
+		j["lastSync"] = c.stamp(cn.synced)
+	}
+	return j
 }
 
 func (c *cloud) pullJSON(p *pull) map[string]any {
