@@ -19,7 +19,7 @@ func (h *Handlers) expensePush(button push.Button) personal {
 		if err != nil {
 			return err
 		}
-		return h.press(w, r, who, button, []int64{id}, expenseURL(id))
+		return h.press(w, r, who, button, []int64{id}, here(r, id))
 	}
 }
 

@@ -2,6 +2,9 @@ package views
 
 import "tallylight/store"
 
+// fewChanges is how many changed fields are shown at once.
+const fewChanges = 8
+
 // wayTitle heads the steps of the newest push.
 func wayTitle(s store.ExpenseStatus) string {
 	switch s {
