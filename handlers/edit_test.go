@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"tallylight/internal/explain"
@@ -155,11 +156,58 @@ func TestEditingAroundAPush(t *testing.T) {
 	s.settle(store.Settlement{Reply: store.Reply{Status: 200}, OperationKey: "op-1",
 		Outcome: store.Outcome{Status: store.OutcomeSuccess, RecordID: "record-op-1", Source: "reply"}})
 	late("Northwind-1 is in the ledger. Change it there")
-	mustContain(t, v.page(path), "To change or reverse it", "Spend Money transaction Northwind-1, GBP 77.00, 1 Jan 2026, Supplier 1", "record-op-1", "/expenses/new?copy=")
+	mustContain(t, v.page(path), "To change or reverse it", "In Xero, open the Spend Money transaction Northwind-1 (GBP 77.00, 1 Jan 2026, Supplier 1).", "record-op-1", "/expenses/new?copy=")
 	again := v.page("/expenses/new?copy=" + strconv.FormatInt(id, 10))
 	mustContain(t, again, `value="Northwind-1-2"`, `value="77.00"`, `value="2026-01-01"`)
 	if e, err := s.store.Expense(t.Context(), id); err != nil || e.Total.Trim(0).String() != "77" {
 		t.Errorf("%+v, %v", e, err)
+	}
+}
+
+// Whoever saves and whoever retries at the same time, there is one more push, and it sends what the expense shows.
+func TestSavingAndRetryingAtOnce(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	v, colleague := s.person(store.Finance), s.person(store.Admin)
+	id := s.expenses(v.user, s.company("Northwind", "GBP", store.Linked), 1)[0]
+	path := expenseURL(id)
+	v.post(path + "/push")
+	s.settle(store.Settlement{Reply: store.Reply{Status: 400}, Failed: &store.Failure{Fact: []byte(`{}`), Cause: string(explain.CauseNoAccount), Subject: "Meals", Rules: explain.Version}})
+	form := filled(v.page(path + "/edit"))
+	form = slices.Delete(form, slices.Index(form, "seen"), slices.Index(form, "seen")+2)
+	var all sync.WaitGroup
+	for n := range 6 {
+		all.Go(func() {
+			who := []*visitor{v, colleague}[n%2]
+			net := strconv.Itoa(100 + n)
+			form := slices.Clone(form)
+			form[slices.Index(form, "line_net")+1] = net
+			switch n {
+			case 0, 1:
+				who.post(path + "/retry")
+			case 2, 3:
+				form = append(form, "then", "retry")
+				fallthrough
+			default:
+				got := who.post(path, form...)
+				if got.status != http.StatusSeeOther && got.status != http.StatusConflict {
+					t.Errorf("saving: %d", got.status)
+				}
+				if got.status == http.StatusConflict {
+					mustContain(t, got.body, `value="`+net+`"`)
+				}
+			}
+		})
+	}
+	all.Wait()
+	var sent store.Snapshot
+	pushes := s.pushes(id)
+	e, err := s.store.Expense(t.Context(), id)
+	if err == nil {
+		err = json.Unmarshal(pushes[0].Snapshot, &sent)
+	}
+	if err != nil || len(pushes) != 2 || e.Status != store.InProgress || e.Total.Trim(0).String() != sent.Total.String() {
+		t.Errorf("%d pushes, %s, sent %s of %s, %v", len(pushes), e.Status, sent.Total, e.Total, err)
 	}
 }
 
@@ -183,6 +231,14 @@ func TestDeleting(t *testing.T) {
 	await(t, watched, "a resync", func(e event) bool { return e.name == "resync" })
 	v.post(expenseURL(ids[1]) + "/delete")
 	mustContain(t, v.page("/expenses"), "Northwind-2 is deleted.", "That expense is not here any more.")
+	if got := v.post(expenseURL(ids[1]) + "/push"); got.location != "/expenses" {
+		t.Errorf("push of a deleted expense: %d to %q", got.status, got.location)
+	}
+	got := v.post(expenseURL(ids[1]), "reference", "typed by hand", "line_net", "10")
+	if got.status != http.StatusConflict {
+		t.Errorf("saving a deleted expense: %d", got.status)
+	}
+	mustContain(t, got.body, "deleted meanwhile", `value="typed by hand"`, `action="/expenses"`)
 	if got := v.get(expenseURL(ids[1])); got.status != http.StatusNotFound {
 		t.Errorf("a deleted expense: %d", got.status)
 	}

@@ -65,7 +65,11 @@ func (h *Handlers) expenseChange(w http.ResponseWriter, r *http.Request, who sto
 	if err := r.ParseForm(); err != nil {
 		return badForm(err)
 	}
+	f := entered{r.PostForm}
 	e, err := h.Store.Expense(ctx, id)
+	if errors.Is(err, store.ErrNotFound) {
+		return h.deletedPage(w, r, who, f)
+	}
 	if err != nil {
 		return err
 	}
@@ -73,7 +77,6 @@ func (h *Handlers) expenseChange(w http.ResponseWriter, r *http.Request, who sto
 	if err != nil {
 		return err
 	}
-	f := entered{r.PostForm}
 	f.Set("company", strconv.FormatInt(e.CompanyID, 10)) // it stays
 	if locked(e) != "" {
 		return h.lockedPage(w, r, who, f, e)
@@ -121,6 +124,16 @@ func (h *Handlers) expenseChange(w http.ResponseWriter, r *http.Request, who sto
 func (h *Handlers) lockedPage(w http.ResponseWriter, r *http.Request, who store.User, f entered, e store.Expense) error {
 	return h.editPage(w, r, who, http.StatusConflict, f, e,
 		map[string]string{"": cmp.Or(locked(e), e.Reference+" was locked for a moment. Save it again.") + " Nothing was saved; what you typed is below."})
+}
+
+// deletedPage offers what was typed into the form of an expense that is not here any more as a new one.
+func (h *Handlers) deletedPage(w http.ResponseWriter, r *http.Request, who store.User, f entered) error {
+	companies, err := h.Store.Companies(r.Context())
+	if err != nil {
+		return err
+	}
+	return h.expenseFormPage(w, r, who, http.StatusConflict, f, companies,
+		map[string]string{"": "This expense was deleted meanwhile. To enter it anew, choose its company and save.", "company": "Choose the company."})
 }
 
 func referenceTaken(c store.Company, e store.NewExpense) map[string]string {

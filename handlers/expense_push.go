@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -18,6 +19,9 @@ func (h *Handlers) expensePush(button push.Button) personal {
 		id, err := pathID(r)
 		if err != nil {
 			return err
+		}
+		if _, err := h.Store.Expense(r.Context(), id); errors.Is(err, store.ErrNotFound) {
+			return h.done(w, r, listOf(r).url(), "That expense is not here any more.")
 		}
 		return h.press(w, r, who, button, []int64{id}, here(r, id))
 	}

@@ -1,7 +1,8 @@
 package handlers
 
 import (
-	"strconv"
+	"fmt"
+	"strings"
 
 	"tallylight/internal/push"
 	"tallylight/store"
@@ -13,24 +14,15 @@ func reverse(e store.Expense, p store.Push) *views.Reverse {
 	if e.Status != store.Complete || p.State != store.PushComplete {
 		return nil
 	}
-	ledger := platformOr(p.Platform)
-	find := "Open the " + push.RecordName(p.PlatformKey, e.Total.IsNeg()) + " "
-	if push.KeepsReference(p.PlatformKey) {
-		find += e.Reference + ", "
-	} else {
-		find += "of "
-	}
-	find += store.FormatAmount(e.Total, e.Currency) + ", " + day(e.IssueDate)
+	about := []string{store.FormatAmount(e.Total, e.Currency), day(e.IssueDate)}
 	if e.Supplier != "" {
-		find += ", " + e.Supplier
+		about = append(about, e.Supplier)
 	}
-	find += ", in " + ledger + "."
-	if !push.KeepsReference(p.PlatformKey) {
-		find += " It does not keep our reference."
+	find := fmt.Sprintf("In %s, open the %s ", platformOr(p.Platform), push.RecordName(p.PlatformKey, e.Total.IsNeg()))
+	if push.KeepsReference(p.PlatformKey) {
+		find += fmt.Sprintf("%s (%s).", e.Reference, strings.Join(about, ", "))
+	} else {
+		find += fmt.Sprintf("of %s. Our reference is not kept there.", strings.Join(about, ", "))
 	}
-	out := &views.Reverse{Ledger: ledger, Find: find, Again: "/expenses/new?copy=" + strconv.FormatInt(e.ID, 10)}
-	if step := culprit(p); step.RecordID != nil {
-		out.Record = *step.RecordID
-	}
-	return out
+	return &views.Reverse{Find: find, Record: orNone(costOf(p).RecordID), Again: fmt.Sprintf("/expenses/new?copy=%d", e.ID)}
 }

@@ -19,6 +19,7 @@ import (
 type moment struct {
 	at         time.Time
 	icon, text string
+	took       string
 	changes    []views.Change
 	link       views.Link
 }
@@ -57,7 +58,7 @@ func storyLines(moments []moment, c clock) []views.StoryLine {
 	today := ""
 	for _, m := range moments {
 		at := m.at.In(c.in)
-		line := views.StoryLine{Time: at.Format("15:04:05"), Full: at.Format(time.RFC3339), Icon: m.icon, Text: m.text, Changes: m.changes, Link: m.link}
+		line := views.StoryLine{Time: at.Format("15:04:05"), Full: at.Format(time.RFC3339), Icon: m.icon, Text: m.text, Took: m.took, Changes: m.changes, Link: m.link}
 		if d := day(at); d != today {
 			line.Day, today = d, d
 		}
@@ -85,6 +86,10 @@ func activityMoments(e store.Expense, activities []store.Activity, pushes []stor
 			m.text += enteredFrom[e.Source]
 		case "changed":
 			m.changes = changes(a.Detail, e.Currency)
+		case "push complete", "push failed", "push needs checking":
+			if p, ok := endedAt(a.At, pushes); ok {
+				m.took = took(a.At.Sub(p.CreatedAt)) + " after it was pushed"
+			}
 		}
 		moments = append(moments, m)
 	}
@@ -115,31 +120,36 @@ func activityText(a store.Activity, pushes []store.Push) string {
 		return a.Actor + " found it in the ledger, as record " + detailOf(a.Detail).Record
 	case "closed a notice":
 		return a.Actor + " put it right that it may be booked twice"
-	case "push complete", "push failed", "push needs checking":
-		record, after := endOf(a.At, pushes)
-		said := map[string]string{
-			"push complete": "It is in the ledger" + record, "push failed": "The push failed: it is not in the ledger",
-			"push needs checking": "Nobody can tell whether it reached the ledger",
-		}[a.Verb]
-		return said + after
+	case "push complete":
+		if p, ok := endedAt(a.At, pushes); ok && orNone(costOf(p).RecordID) != "" {
+			return "It is in the ledger, as record " + orNone(costOf(p).RecordID)
+		}
+		return "It is in the ledger"
+	case "push failed":
+		return "The push failed: it is not in the ledger"
+	case "push needs checking":
+		return "Nobody can tell whether it reached the ledger"
 	}
 	return a.Actor + " " + a.Verb
 }
 
-// endOf is what is known of the push that ended at that time: ", as record 42" and ", 38 s after the push".
-func endOf(at time.Time, pushes []store.Push) (record, after string) {
+// endedAt is the push that ended at that time.
+func endedAt(at time.Time, pushes []store.Push) (store.Push, bool) {
 	for _, p := range pushes {
-		if p.SettledAt == nil || !p.SettledAt.Equal(at) {
-			continue
+		if p.SettledAt != nil && p.SettledAt.Equal(at) {
+			return p, true
 		}
-		for _, s := range p.Steps {
-			if s.ID == p.CostStepID && orNone(s.RecordID) != "" {
-				record = ", as record " + orNone(s.RecordID)
-			}
-		}
-		return record, ", " + took(at.Sub(p.CreatedAt)) + " after it was pushed"
 	}
-	return "", ""
+	return store.Push{}, false
+}
+
+// costOf is the step of a push that writes the expense itself.
+func costOf(p store.Push) store.Step {
+	i := slices.IndexFunc(p.Steps, func(s store.Step) bool { return s.ID == p.CostStepID })
+	if i < 0 {
+		return store.Step{}
+	}
+	return p.Steps[i]
 }
 
 type activityDetail struct {
@@ -240,7 +250,7 @@ func attemptMoments(a store.Attempt, n needs) []moment {
 	if a.FinishedAt == nil {
 		return moments
 	}
-	return append(moments, moment{at: *a.FinishedAt, icon: "i-in", text: answered(a) + ", after " + took(a.FinishedAt.Sub(a.StartedAt))})
+	return append(moments, moment{at: *a.FinishedAt, icon: "i-in", text: answered(a), took: took(a.FinishedAt.Sub(a.StartedAt)) + " after it was sent"})
 }
 
 // endMoment is how an account or supplier ended. That of the expense itself is in the record.
@@ -264,7 +274,7 @@ func endMoment(n needs) (moment, bool) {
 		return moment{}, false
 	}
 	if n.FirstSentAt != nil {
-		m.text += ", " + took(n.SettledAt.Sub(*n.FirstSentAt)) + " after it was sent"
+		m.took = took(n.SettledAt.Sub(*n.FirstSentAt)) + " after it was sent"
 	}
 	return m, true
 }

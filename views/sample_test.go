@@ -152,16 +152,16 @@ func sampleExpense() ExpensePage {
 			{"Expense", "EXP-2040", Badge{store.Failed, "Push failed", ""}, "3f6d2b0e-5a55-4a0c-8a3e-2f6f3f6a9d41", []string{"sent 14:02:34", "again 14:02:39", "ended 14:03:02 · took 28 s"}},
 		},
 		Story: []StoryLine{
-			{"09:12:40", "11 Jan 2026", "2026-01-11T09:12:40Z", "i-user", "Entered by anna@example.com", Link{}, nil},
-			{"14:02:11", "12 Jan 2026", "2026-01-12T14:02:11Z", "i-user", "anna@example.com pressed Push", Link{}, nil},
-			{"14:02:11", "", "2026-01-12T14:02:11Z", "i-send", "Account Travel sent to Xero", Link{}, nil},
-			{"14:02:20", "", "2026-01-12T14:02:20Z", "i-user", "ben@example.com changed it", Link{}, []Change{{"Supplier", "", hostile}, {"Line 2, net", "45.00", "54.00"},
+			{"09:12:40", "11 Jan 2026", "2026-01-11T09:12:40Z", "i-user", "Entered by anna@example.com", "", Link{}, nil},
+			{"14:02:11", "12 Jan 2026", "2026-01-12T14:02:11Z", "i-user", "anna@example.com pressed Push", "", Link{}, nil},
+			{"14:02:11", "", "2026-01-12T14:02:11Z", "i-send", "Account Travel sent to Xero", "2.2 s after it was pushed", Link{}, nil},
+			{"14:02:20", "", "2026-01-12T14:02:20Z", "i-user", "ben@example.com changed it", "", Link{}, []Change{{"Supplier", "", hostile}, {"Line 2, net", "45.00", "54.00"},
 				{"Note", longText[:200], long[:200]}, {"Line 3, net", "1.00", ""}, {"Line 4, net", "1.00", ""}, {"Line 5, net", "1.00", ""}, {"Line 6, net", "1.00", ""},
 				{"Line 7, net", "1.00", ""}, {"Line 8, net", "1.00", ""}}},
-			{"14:02:34", "", "2026-01-12T14:02:34Z", "i-in", "Codat: account created, id 4f1a…", Link{"message", "/deliveries/12"}, nil},
-			{"14:02:34", "", "2026-01-12T14:02:34Z", "i-send", "Expense sent to Xero", Link{}, nil},
-			{"14:03:02", "", "2026-01-12T14:03:02Z", "i-in", "Codat: refused", Link{"message", "/deliveries/14"}, nil},
-			{"14:03:03", "", "2026-01-12T14:03:03Z", "i-clock", "Reason read: tax rate INPUT9 does not exist", Link{}, nil},
+			{"14:02:34", "", "2026-01-12T14:02:34Z", "i-in", "Codat: account created, id 4f1a…", "", Link{"message", "/deliveries/12"}, nil},
+			{"14:02:34", "", "2026-01-12T14:02:34Z", "i-send", "Expense sent to Xero", "", Link{}, nil},
+			{"14:03:02", "", "2026-01-12T14:03:02Z", "i-in", "Codat: refused", "", Link{"message", "/deliveries/14"}, nil},
+			{"14:03:03", "", "2026-01-12T14:03:03Z", "i-clock", "Reason read: tax rate INPUT9 does not exist", "", Link{}, nil},
 		},
 		Facts: []Fact{
 			{"Date", "12 Jan 2026", ""},
@@ -421,7 +421,7 @@ func samples() map[string]templ.Component {
 	lockedForm.Locked, lockedForm.Problems = true, map[string]string{"": "EXP-2040 is locked while it is on its way. Nothing was saved; what you typed is below."}
 	booked := samplePlainExpense()
 	booked.Badge, booked.Withdraw, booked.Delete, booked.Edit = badges[store.Complete], false, false, false
-	booked.Reverse = &Reverse{"Xero", "Open the Spend Money transaction " + long[:60] + ", GBP 54.00, 12 Jan 2026, " + hostile + ", in Xero.", "4f1a2b0e-5a55-4a0c-8a3e-2f6f3f6a9d41", "/expenses/new?copy=2040"}
+	booked.Reverse = &Reverse{"In Xero, open the Spend Money transaction " + long[:60] + ", GBP 54.00, 12 Jan 2026, " + hostile + ".", "4f1a2b0e-5a55-4a0c-8a3e-2f6f3f6a9d41", "/expenses/new?copy=2040"}
 	pages := map[string]templ.Component{
 		"check": Check(sampleCheck()), "check-refused": Check(checkRefused), "check-decided": Check(checkDecided),
 		"edit": ExpenseNew(sampleEdit()), "edit-meanwhile": ExpenseNew(meanwhile), "edit-locked": ExpenseNew(lockedForm), "expense-booked": Expense(booked),

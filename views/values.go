@@ -171,8 +171,7 @@ type ExpensePage struct {
 
 // Reverse is how an expense that is in the ledger is changed or taken back there.
 type Reverse struct {
-	Ledger string // "Xero"
-	Find   string // which record, a sentence
+	Find   string // which record it is there, a sentence
 	Record string // its id, "" when it is not known
 	Again  string // href of a new expense like this one
 }
@@ -229,6 +228,7 @@ type StoryLine struct {
 	Full string // machine-readable, for <time datetime>
 	Icon string // i-user i-send i-in i-clock
 	Text string
+	Took string // "2.2 s after it was pushed"
 	Link Link
 
 	Changes []Change // what a person changed
