@@ -202,7 +202,7 @@ func (h *Handlers) editPage(w http.ResponseWriter, r *http.Request, who store.Us
 	if err != nil {
 		return err
 	}
-	form.ID, form.Was, form.Company, form.Seen, form.Keep = e.ID, e.Reference, company.Name, version(e), listOf(r).keep()
+	form.ID, form.Was, form.Company, form.Seen, form.Keep = e.ID, e.Reference, company.Name, version(e), listOf(r).kept()
 	form.Locked = locked(e) != ""
 	if e.Status == store.Failed {
 		form.Then = "retry"

@@ -26,7 +26,7 @@ func (h *Handlers) expensePage(w http.ResponseWriter, r *http.Request, who store
 	}
 	list := listOf(r)
 	if from := listBefore(r); !list.known && from.known {
-		http.Redirect(w, r, expenseURL(id)+from.keep(), http.StatusSeeOther)
+		http.Redirect(w, r, expenseURL(id)+from.kept().Suffix(), http.StatusSeeOther)
 		return nil
 	}
 	e, err := h.Store.Expense(ctx, id)
@@ -58,7 +58,7 @@ func (h *Handlers) expensePage(w http.ResponseWriter, r *http.Request, who store
 		Frame: s.Frame, ID: id, Reference: e.Reference, Badge: expenseBadge(i, c), Amount: store.FormatAmount(e.Total, e.Currency),
 		Action: rowAction(i), Story: story(e, activities, pushes, deliveries, s.May, c), Zone: c.zoneName(), Facts: expenseFacts(e, i, activities, c),
 		Note: e.Note, Ledger: platformOr(i.Platform), Withdraw: i.Unsent, Edit: e.Status.Editable(), Delete: e.PushID == nil,
-		List: list.url(), Keep: list.keep(),
+		List: list.url(), Keep: list.kept(),
 	}
 	if page.Action == "Fix" { // here
 		page.Action = ""
@@ -85,7 +85,7 @@ func (h *Handlers) expensePage(w http.ResponseWriter, r *http.Request, who store
 		page.Pushes = append(page.Pushes, pushItem(p, c))
 	}
 	if len(pushes) > 0 {
-		page.Why = why(pushes[0], i, expenseURL(id)+"/edit"+page.Keep, s.May)
+		page.Why = why(pushes[0], i, expenseURL(id)+"/edit"+page.Keep.Suffix(), s.May)
 		page.Steps = sequence(pushes[0], e.Status, c)
 		page.Reverse = reverse(e, pushes[0])
 		if !i.Unsent && page.Reverse == nil {
@@ -112,10 +112,10 @@ func (h *Handlers) beside(ctx context.Context, l fromList, i store.ExpenseItem) 
 		return "", "", err
 	}
 	if before != 0 {
-		previous = expenseURL(before) + l.keep()
+		previous = expenseURL(before) + l.kept().Suffix()
 	}
 	if after != 0 {
-		next = expenseURL(after) + l.keep()
+		next = expenseURL(after) + l.kept().Suffix()
 	}
 	return previous, next, nil
 }

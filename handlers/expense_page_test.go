@@ -33,12 +33,12 @@ func TestAnExpenseLeadsThroughItsList(t *testing.T) {
 	}
 	mustContain(t, page, `href="/expenses?company=`, expenseURL(ids[1])+"/edit"+keep)
 	form := filled(v.page(expenseURL(ids[1])+"/edit"+keep), "supplier", "Supplier 2")
-	for path, form := range map[string][]string{expenseURL(ids[1]): form, expenseURL(ids[1]) + "/push": nil, expenseURL(ids[1]) + "/withdraw": nil} {
-		if got := v.post(path+keep, form...); got.location != expenseURL(ids[1])+keep {
+	for path, form := range map[string][]string{"": form, "/push": {"list", list}, "/withdraw": {"list", list}} {
+		if got := v.post(expenseURL(ids[1])+path, form...); got.location != expenseURL(ids[1])+keep {
 			t.Errorf("%s: %d to %q", path, got.status, got.location)
 		}
 	}
-	if got := v.post(expenseURL(ids[0]) + "/delete" + keep); got.location != "/expenses?"+list {
+	if got := v.post(expenseURL(ids[0])+"/delete", "list", list); got.location != "/expenses?"+list {
 		t.Errorf("deleted: to %q", got.location)
 	}
 	first := v.page(expenseURL(ids[3]) + "?list=")

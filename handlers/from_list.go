@@ -6,9 +6,11 @@ import (
 	"strings"
 
 	"tallylight/store"
+	"tallylight/views"
 )
 
-// fromList is the list that an expense was opened from. The address of the expense keeps it: list is the query of the list's address.
+// fromList is the list that an expense was opened from. The address of the expense keeps it, and so do its forms: list is the query of
+// the list's address.
 type fromList struct {
 	known bool
 	query url.Values
@@ -17,13 +19,13 @@ type fromList struct {
 // listMost is how long a list's query may be, in bytes.
 const listMost = 2000
 
-// listOf is the list that the request's address names.
+// listOf is the list that the request's address names, or its form.
 func listOf(r *http.Request) fromList {
-	q := r.URL.Query()
-	if !q.Has("list") {
+	query := r.FormValue("list")
+	if !r.Form.Has("list") {
 		return fromList{}
 	}
-	return fromListBy(q.Get("list"))
+	return fromListBy(query)
 }
 
 // listBefore is the list that the request was made from, if it was.
@@ -50,13 +52,8 @@ func (l fromList) filter(companies []store.Company) store.ExpenseFilter {
 // url is the address of the list: of all expenses when it is not known.
 func (l fromList) url() string { return strings.TrimSuffix("/expenses?"+l.query.Encode(), "?") }
 
-// keep is what an address ends with so that the list is kept, "" when it is not known.
-func (l fromList) keep() string {
-	if !l.known {
-		return ""
-	}
-	return "?list=" + url.QueryEscape(l.query.Encode())
-}
+// kept is the list as the addresses and forms of a page keep it.
+func (l fromList) kept() views.Kept { return views.Kept{Known: l.known, Query: l.query.Encode()} }
 
-// here is the address of an expense with the list kept that the request's address names.
-func here(r *http.Request, id int64) string { return expenseURL(id) + listOf(r).keep() }
+// here is the address of an expense with the list kept that the request names.
+func here(r *http.Request, id int64) string { return expenseURL(id) + listOf(r).kept().Suffix() }

@@ -166,7 +166,13 @@ type ExpensePage struct {
 	List      string     // href of the list it was opened from
 	Previous  string     // hrefs of its neighbours there, "" where there is none
 	Next      string
-	Keep      string // what the addresses of its actions end with, so that the list is kept: "?list=…"
+	Keep      Kept
+}
+
+// Kept is the list that an expense was opened from, as addresses and forms keep it.
+type Kept struct {
+	Known bool
+	Query string // of the list's address
 }
 
 // Reverse is how an expense that is in the ledger is changed or taken back there.
@@ -401,11 +407,11 @@ type AccountPage struct {
 // ExpenseForm is the form for a new expense, or for one that is being changed, as filled in so far.
 type ExpenseForm struct {
 	Frame
-	ID         int64        // of the expense that is changed, 0 for a new one
-	Was        string       // its reference before
-	Company    string       // its company, which stays
-	Seen       string       // which version of it the form began with
-	Keep       string       // what the form's address ends with: "?list=…"
+	ID         int64  // of the expense that is changed, 0 for a new one
+	Was        string // its reference before
+	Company    string // its company, which stays
+	Seen       string // which version of it the form began with
+	Keep       Kept
 	Locked     bool         // it cannot be saved
 	Why        *Explanation // why its push failed, nil when it did not
 	Then       string       // what can be done at once after saving, "retry" or ""
