@@ -134,7 +134,7 @@ func sampleExpense() ExpensePage {
 	return ExpensePage{
 		Frame: sampleFrame("EXP-2040", "/expenses", "expenses"), ID: 2040, Reference: "EXP-2040", Badge: badges[store.Failed],
 		Amount: "GBP 54.00", Action: "Retry", Edit: true, List: "/expenses?status=failed", Previous: "/expenses/2041?list=status%3Dfailed", Next: "/expenses/2036?list=status%3Dfailed",
-		Keep: Kept{true, "status=failed"}, Zone: "Europe/London (GMT)",
+		Keep: Kept{true, "status=failed"}, TimesIn: "Europe/London (GMT)",
 		Preflight: &Preflight{Title: "What would fail", Items: []PreflightItem{
 			{true, "Xero books no expense without a contact, and this one names no supplier.", "Enter the supplier, or choose a contact for expenses without one.", Link{"Open the mapping", "/companies/9/mapping"}},
 			{false, "Supplier " + hostile + " has another currency in Xero, which may refuse the expense.", "Choose a supplier with this currency.", Link{}},

@@ -156,7 +156,7 @@ type ExpensePage struct {
 	Reverse   *Reverse     // how it is taken back, when it is in the ledger
 	Delete    bool         // it was never pushed
 	Story     []StoryLine  // oldest first
-	Zone      string       // of all times on the page: "Europe/Berlin (CET)"
+	TimesIn   string       // the zone of all times on the page: "Europe/Berlin (CET)"
 	Messages  Link         // the webhooks about it, for administrators
 	Facts     []Fact       // date, supplier, company, connection, paid from, entered by
 	Lines     []LineItem
@@ -191,6 +191,7 @@ type Want struct {
 // CheckPage is where a person settles a push of which nobody knows whether it reached the ledger.
 type CheckPage struct {
 	Frame
+	Keep      Kept
 	ID        int64
 	Reference string
 	Badge     Badge
