@@ -108,7 +108,8 @@ func TestPages(t *testing.T) {
 			"expense needs checking": "/expenses/" + checking,
 			"expense on hold":        "/expenses/" + held,
 			"expense edit":           "/expenses/" + notPushed + "/edit",
-			"expense edit on hold":   "/expenses/" + held + "/edit",
+			"expense edit failed":    "/expenses/" + failed + "/edit",
+			"expense in a list":      "/expenses/" + complete + "?list=company%3D1",
 		})
 		b.open("/expenses/" + checking + "/check")
 		mustContain(t, b.text("main"), "Xero did not answer Codat in time")
@@ -119,6 +120,8 @@ func TestPages(t *testing.T) {
 		b.see("expense failed")
 		b.do(chromedp.Evaluate[chromedp.Void](`for (const d of document.querySelectorAll("main details")) d.open = true`))
 		b.see("expense failed unfolded")
+		b.do(chromedp.Evaluate[chromedp.Void](`navigator.clipboard.writeText = async (text) => { window.copied = text }`), b.click(".attempt .copier"))
+		b.until(`(window.copied ?? "").includes('"reference": "NW-1063"')`)
 		b.open("/expenses/new")
 		b.see("expense new")
 		b.leave(submit("main form"))

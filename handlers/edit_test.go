@@ -5,8 +5,10 @@ import (
 	"html"
 	"net/http"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"tallylight/internal/explain"
@@ -48,7 +50,7 @@ func TestEditing(t *testing.T) {
 	mustContain(t, v.page(path), path+"/edit", path+"/delete")
 	page := v.page(path + "/edit")
 	mustContain(t, page, `value="Northwind-1"`, `value="2026-01-01"`, `value="10.00"`, `value="Lunch"`, `<option value="Supplier 1">`, `action="`+path+`"`)
-	mustNotContain(t, page, "Save and retry", "the next one takes your change")
+	mustNotContain(t, page, "Save and retry")
 
 	if got := v.post(path, filled(page)...); got.location != path {
 		t.Errorf("nothing changed: %d to %q", got.status, got.location)
@@ -58,8 +60,9 @@ func TestEditing(t *testing.T) {
 		t.Fatalf("change: %d %s", got.status, got.body)
 	}
 	shown := v.page(path)
-	mustContain(t, shown, "Northwind-1 is changed.", "GBP 12.50", "Supplier 2", "changed supplier from “Supplier 0” to “Supplier 2” and line 1 net from “10” to “12.5”")
-	if strings.Count(shown, "finance@example.com changed ") != 1 {
+	mustContain(t, shown, "Northwind-1 is changed.", "GBP 12.50", "Supplier 2", "<dt><bdi>Supplier</bdi></dt>", "<bdi>Supplier 0</bdi>", "<dt><bdi>Line 1, net</bdi></dt>",
+		"<bdi>10.00</bdi>", "<bdi>12.50</bdi>")
+	if strings.Count(shown, "finance@example.com changed it") != 1 {
 		t.Error("saving without a change is told as one")
 	}
 
@@ -99,45 +102,112 @@ func TestEditing(t *testing.T) {
 	}
 }
 
-func TestEditingDuringAPush(t *testing.T) {
+// A push locks the expense, and one that failed is edited and retried in one go. Who comes too late loses nothing that they typed.
+func TestEditingAroundAPush(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	v := s.person(store.Finance)
 	id := s.expenses(v.user, s.company("Northwind", "GBP", store.Linked), 1)[0]
 	path := expenseURL(id)
+	form := filled(v.page(path + "/edit"))
 	v.post(path + "/push")
-	page := v.page(path + "/edit")
-	mustContain(t, page, underWayTold)
-	v.post(path, filled(page, "line_net", "99")...)
-	mustContain(t, v.page(path), "Northwind-1 is changed. "+underWayTold, "GBP 99.00")
-	var sent store.Snapshot
-	if err := json.Unmarshal(s.pushes(id)[0].Snapshot, &sent); err != nil || sent.Total != "10" {
-		t.Errorf("the push takes %s, %v", sent.Total, err)
+	late := func(why string) {
+		t.Helper()
+		got := v.post(path, append(slices.Clone(form), "line_category", "typed by hand")...)
+		if got.status != http.StatusConflict {
+			t.Errorf("saving what is locked: %d", got.status)
+		}
+		mustContain(t, got.body, why, "what you typed is below", `value="typed by hand"`, "Back to the expense")
+		mustNotContain(t, got.body, ">Save expense<", "Save and retry", "Add a line")
+		if got := v.get(path + "/edit"); got.status != http.StatusSeeOther || got.location != path {
+			t.Errorf("the form of what is locked: %d to %q", got.status, got.location)
+		}
+		page := v.page(path)
+		mustContain(t, page, why)
+		mustNotContain(t, page, path+"/edit")
 	}
+	late("is locked while it is on its way")
 
 	s.settle(store.Settlement{Reply: store.Reply{Status: 400}, Failed: &store.Failure{Fact: []byte(`{}`), Cause: string(explain.CauseNoAccount), Subject: "Meals", Rules: explain.Version}})
-	mustContain(t, v.page(path), "Edit the expense", path+`/edit"`)
+	mustContain(t, v.page(path), "Edit and retry", path+`/edit"`)
+	page := v.page(path + "/edit")
+	mustContain(t, page, "Save and retry", ">Save<", "Why it failed", "Meals")
+
+	// Nothing of a refused reference is saved, and what would fail again is saved and not sent.
+	s.named(v.user, store.Company{ID: 1, Name: "Northwind"}, "Taken", 1)
+	if got := v.post(path, append(filled(page, "reference", "Taken-1"), "then", "retry")...); got.status != http.StatusUnprocessableEntity || len(s.pushes(id)) != 1 {
+		t.Errorf("save and retry under a used reference: %d, %d pushes", got.status, len(s.pushes(id)))
+	}
+	if got := v.post(path, append(filled(page, "supplier", ""), "then", "retry")...); got.location != path || len(s.pushes(id)) != 1 {
+		t.Errorf("save and retry what would fail: %d to %q, %d pushes", got.status, got.location, len(s.pushes(id)))
+	}
+	mustContain(t, v.page(path), "Northwind-1 is changed. Northwind-1 cannot be pushed", "anyway")
 	page = v.page(path + "/edit")
-	mustContain(t, page, "Save and retry")
-	if got := v.post(path, append(filled(page, "line_net", "77"), "then", "retry")...); got.location != path {
+	if got := v.post(path, append(filled(page, "line_net", "77", "supplier", "Supplier 1"), "then", "retry")...); got.location != path {
 		t.Fatalf("save and retry: %d %s", got.status, got.body)
 	}
+	var sent store.Snapshot
 	pushes := s.pushes(id)
 	if err := json.Unmarshal(pushes[0].Snapshot, &sent); err != nil || sent.Total != "77" || len(pushes) != 2 {
 		t.Errorf("%d pushes, the last takes %s, %v", len(pushes), sent.Total, err)
 	}
 	mustContain(t, v.page(path), "Northwind-1 is changed. Northwind-1 is on its way.")
 
-	page = v.page(path + "/edit")
-	s.settle(accepted("op-1", store.OutcomeSuccess))
-	for _, got := range []answer{v.get(path + "/edit"), v.post(path, filled(page, "line_net", "1")...)} {
-		if got.status != http.StatusConflict {
-			t.Errorf("editing what is in the ledger: %d", got.status)
-		}
-		mustContain(t, got.body, "Northwind-1 is in the ledger. Change it there")
-	}
+	s.settle(store.Settlement{Reply: store.Reply{Status: 200}, OperationKey: "op-1",
+		Outcome: store.Outcome{Status: store.OutcomeSuccess, RecordID: "record-op-1", Source: "reply"}})
+	late("Northwind-1 is in the ledger. Change it there")
+	mustContain(t, v.page(path), "To change or reverse it", "In Xero, open the Spend Money transaction Northwind-1 (GBP 77.00, 1 Jan 2026, Supplier 1).", "record-op-1", "/expenses/new?copy=")
+	again := v.page("/expenses/new?copy=" + strconv.FormatInt(id, 10))
+	mustContain(t, again, `value="Northwind-1-2"`, `value="77.00"`, `value="2026-01-01"`)
 	if e, err := s.store.Expense(t.Context(), id); err != nil || e.Total.Trim(0).String() != "77" {
 		t.Errorf("%+v, %v", e, err)
+	}
+}
+
+// Whoever saves and whoever retries at the same time, there is one more push, and it sends what the expense shows.
+func TestSavingAndRetryingAtOnce(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	v, colleague := s.person(store.Finance), s.person(store.Admin)
+	id := s.expenses(v.user, s.company("Northwind", "GBP", store.Linked), 1)[0]
+	path := expenseURL(id)
+	v.post(path + "/push")
+	s.settle(store.Settlement{Reply: store.Reply{Status: 400}, Failed: &store.Failure{Fact: []byte(`{}`), Cause: string(explain.CauseNoAccount), Subject: "Meals", Rules: explain.Version}})
+	form := filled(v.page(path + "/edit"))
+	form = slices.Delete(form, slices.Index(form, "seen"), slices.Index(form, "seen")+2)
+	var all sync.WaitGroup
+	for n := range 6 {
+		all.Go(func() {
+			who := []*visitor{v, colleague}[n%2]
+			net := strconv.Itoa(100 + n)
+			form := slices.Clone(form)
+			form[slices.Index(form, "line_net")+1] = net
+			switch n {
+			case 0, 1:
+				who.post(path + "/retry")
+			case 2, 3:
+				form = append(form, "then", "retry")
+				fallthrough
+			default:
+				got := who.post(path, form...)
+				if got.status != http.StatusSeeOther && got.status != http.StatusConflict {
+					t.Errorf("saving: %d", got.status)
+				}
+				if got.status == http.StatusConflict {
+					mustContain(t, got.body, `value="`+net+`"`)
+				}
+			}
+		})
+	}
+	all.Wait()
+	var sent store.Snapshot
+	pushes := s.pushes(id)
+	e, err := s.store.Expense(t.Context(), id)
+	if err == nil {
+		err = json.Unmarshal(pushes[0].Snapshot, &sent)
+	}
+	if err != nil || len(pushes) != 2 || e.Status != store.InProgress || e.Total.Trim(0).String() != sent.Total.String() {
+		t.Errorf("%d pushes, %s, sent %s of %s, %v", len(pushes), e.Status, sent.Total, e.Total, err)
 	}
 }
 
@@ -161,6 +231,14 @@ func TestDeleting(t *testing.T) {
 	await(t, watched, "a resync", func(e event) bool { return e.name == "resync" })
 	v.post(expenseURL(ids[1]) + "/delete")
 	mustContain(t, v.page("/expenses"), "Northwind-2 is deleted.", "That expense is not here any more.")
+	if got := v.post(expenseURL(ids[1]) + "/push"); got.location != "/expenses" {
+		t.Errorf("push of a deleted expense: %d to %q", got.status, got.location)
+	}
+	got := v.post(expenseURL(ids[1]), "reference", "typed by hand", "line_net", "10")
+	if got.status != http.StatusConflict {
+		t.Errorf("saving a deleted expense: %d", got.status)
+	}
+	mustContain(t, got.body, "deleted meanwhile", `value="typed by hand"`, `action="/expenses"`)
 	if got := v.get(expenseURL(ids[1])); got.status != http.StatusNotFound {
 		t.Errorf("a deleted expense: %d", got.status)
 	}

@@ -43,7 +43,7 @@ func (h *Handlers) checkPage(w http.ResponseWriter, r *http.Request, who store.U
 		return err
 	}
 	page := views.CheckPage{Frame: s.Frame, ID: id, Reference: i.Reference, Badge: expenseBadge(i, s.clock), Ledger: platformOr(i.Platform),
-		Record: record, Problems: problems}
+		Record: record, Problems: problems, Keep: listOf(r).kept()}
 	if len(problems) == 0 { // the answer to a form is at an address that cannot be read again
 		page.Live, page.Show = expensesTopic, show(id)
 	}
@@ -179,7 +179,7 @@ func (h *Handlers) expenseFound(w http.ResponseWriter, r *http.Request, who stor
 	if err != nil {
 		return err
 	}
-	return h.done(w, r, expenseURL(id), fmt.Sprintf("%s is in the ledger, as record %s.", i.Reference, record))
+	return h.done(w, r, here(r, id), fmt.Sprintf("%s is in the ledger, as record %s.", i.Reference, record))
 }
 
 // expenseNotThere pushes an expense again: the person looked in the ledger and did not see it.
@@ -201,7 +201,7 @@ func (h *Handlers) expenseNotThere(w http.ResponseWriter, r *http.Request, who s
 	if err != nil {
 		return err
 	}
-	return h.pressed(w, r, expenseURL(id), "It was not in the ledger.", pressed)
+	return h.pressed(w, r, here(r, id), "It was not in the ledger.", pressed)
 }
 
 // expenseAsk has Codat asked once more about a push that needs checking.
@@ -218,7 +218,7 @@ func (h *Handlers) expenseAsk(w http.ResponseWriter, r *http.Request, who store.
 		return err
 	}
 	h.WakePush()
-	return h.done(w, r, expenseURL(id), "Codat is being asked again. What it says shows here by itself.")
+	return h.done(w, r, here(r, id), "Codat is being asked again. What it says shows here by itself.")
 }
 
 // decided tells a person that somebody, or late news, was quicker.
@@ -227,5 +227,5 @@ func (h *Handlers) decided(w http.ResponseWriter, r *http.Request, id int64) err
 	if err != nil {
 		return err
 	}
-	return h.done(w, r, expenseURL(id), fmt.Sprintf("Somebody, or late news, was quicker: %s is “%s”.", i.Reference, statusWords[i.Status]))
+	return h.done(w, r, here(r, id), fmt.Sprintf("Somebody, or late news, was quicker: %s is “%s”.", i.Reference, statusWords[i.Status]))
 }

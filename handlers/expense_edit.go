@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -23,18 +24,21 @@ import (
 // locked is why an expense cannot be changed, "" when it can.
 func locked(e store.Expense) string {
 	switch e.Status {
+	case store.NotPushed, store.Failed:
+		return ""
+	case store.InProgress:
+		return e.Reference + " is locked while it is on its way. If the push fails, it can be edited and retried."
+	case store.OnHold:
+		return e.Reference + " is locked while it waits for its connection. Withdraw it to change it."
 	case store.Complete:
 		return e.Reference + " is in the ledger. Change it there: what is here stays as it was booked."
 	case store.NeedsChecking:
-		return e.Reference + " may be in the ledger. Say first whether it is there; then it can be changed."
+		return e.Reference + " is locked because it may be in the ledger. Say first whether it is there."
 	}
-	return ""
+	return e.Reference + " is locked as it is."
 }
 
-// underWayTold is what a change means for a push that is on its way.
-const underWayTold = "This push keeps what it was sent with; the next one takes your change."
-
-// expenseEdit is the form for an expense that is not in the ledger.
+// expenseEdit is the form for an expense that can be changed. One that cannot says why, where it is.
 func (h *Handlers) expenseEdit(w http.ResponseWriter, r *http.Request, who store.User) error {
 	id, err := pathID(r)
 	if err != nil {
@@ -45,12 +49,13 @@ func (h *Handlers) expenseEdit(w http.ResponseWriter, r *http.Request, who store
 		return err
 	}
 	if why := locked(e); why != "" {
-		return web.Conflict(why)
+		return h.done(w, r, here(r, id), why)
 	}
 	return h.editPage(w, r, who, http.StatusOK, typed(e), e, nil)
 }
 
-// expenseChange changes an expense, or shows the form again with all that was typed and what is wrong with it.
+// expenseChange changes an expense, and retries it when asked to, or shows the form again with all that was typed and what is wrong
+// with it.
 func (h *Handlers) expenseChange(w http.ResponseWriter, r *http.Request, who store.User) error {
 	ctx := r.Context()
 	id, err := pathID(r)
@@ -60,19 +65,22 @@ func (h *Handlers) expenseChange(w http.ResponseWriter, r *http.Request, who sto
 	if err := r.ParseForm(); err != nil {
 		return badForm(err)
 	}
+	f := entered{r.PostForm}
 	e, err := h.Store.Expense(ctx, id)
+	if errors.Is(err, store.ErrNotFound) {
+		return h.deletedPage(w, r, who, f)
+	}
 	if err != nil {
 		return err
-	}
-	if why := locked(e); why != "" {
-		return web.Conflict(why)
 	}
 	company, err := h.Store.Company(ctx, e.CompanyID)
 	if err != nil {
 		return err
 	}
-	f := entered{r.PostForm}
 	f.Set("company", strconv.FormatInt(e.CompanyID, 10)) // it stays
+	if locked(e) != "" {
+		return h.lockedPage(w, r, who, f, e)
+	}
 	if f.Has("more") {
 		return h.editPage(w, r, who, http.StatusOK, f, e, nil)
 	}
@@ -86,28 +94,46 @@ func (h *Handlers) expenseChange(w http.ResponseWriter, r *http.Request, who sto
 	if len(problems) > 0 {
 		return h.editPage(w, r, who, http.StatusUnprocessableEntity, f, e, problems)
 	}
-	err = h.Store.UpdateExpense(ctx, who, id, changed)
+	var pressed push.Pressed
+	retry := f.Get("then") == "retry"
+	if retry {
+		pressed, err = push.Amend(ctx, h.Store, who, id, changed)
+	} else {
+		err = h.Store.UpdateExpense(ctx, who, id, changed)
+	}
 	if _, taken := errors.AsType[*store.ReferenceTakenError](err); taken {
 		return h.editPage(w, r, who, http.StatusUnprocessableEntity, f, e, referenceTaken(company, changed))
 	}
-	if errors.Is(err, store.ErrLocked) {
-		return web.Conflict(e.Reference + " has just reached the ledger, or may have. Nothing was changed.")
+	if errors.Is(err, store.ErrLocked) { // since it was read
+		if e, err = h.Store.Expense(ctx, id); err != nil {
+			return err
+		}
+		return h.lockedPage(w, r, who, f, e)
 	}
 	if err != nil {
 		return err
 	}
 	said := strings.TrimSpace(changed.Reference) + " is changed."
-	switch {
-	case e.Status == store.InProgress || e.Status == store.OnHold:
-		return h.done(w, r, expenseURL(id), said+" "+underWayTold)
-	case f.Get("then") == "retry":
-		pressed, err := push.Press(ctx, h.Store, who, push.Retry, []int64{id})
-		if err != nil {
-			return err
-		}
-		return h.pressed(w, r, expenseURL(id), said, pressed)
+	if retry {
+		return h.pressed(w, r, here(r, id), said, pressed)
 	}
-	return h.done(w, r, expenseURL(id), said)
+	return h.done(w, r, here(r, id), said)
+}
+
+// lockedPage is the form of an expense that somebody else has pushed meanwhile: what was typed can be read, and not be saved.
+func (h *Handlers) lockedPage(w http.ResponseWriter, r *http.Request, who store.User, f entered, e store.Expense) error {
+	return h.editPage(w, r, who, http.StatusConflict, f, e,
+		map[string]string{"": cmp.Or(locked(e), e.Reference+" was locked for a moment. Save it again.") + " Nothing was saved; what you typed is below."})
+}
+
+// deletedPage offers what was typed into the form of an expense that is not here any more as a new one.
+func (h *Handlers) deletedPage(w http.ResponseWriter, r *http.Request, who store.User, f entered) error {
+	companies, err := h.Store.Companies(r.Context())
+	if err != nil {
+		return err
+	}
+	return h.expenseFormPage(w, r, who, http.StatusConflict, f, companies,
+		map[string]string{"": "This expense was deleted meanwhile. To enter it anew, choose its company and save.", "company": "Choose the company."})
 }
 
 func referenceTaken(c store.Company, e store.NewExpense) map[string]string {
@@ -176,19 +202,37 @@ func (h *Handlers) editPage(w http.ResponseWriter, r *http.Request, who store.Us
 	if err != nil {
 		return err
 	}
-	form.ID, form.Was, form.Company, form.Seen = e.ID, e.Reference, company.Name, version(e)
-	switch e.Status {
-	case store.InProgress, store.OnHold:
-		form.Told = underWayTold
-	case store.Failed:
+	form.ID, form.Was, form.Company, form.Seen, form.Keep = e.ID, e.Reference, company.Name, version(e), listOf(r).kept()
+	form.Locked = locked(e) != ""
+	if e.Status == store.Failed {
 		form.Then = "retry"
+		if form.Why, err = h.whyFailed(r.Context(), e.ID, form.May); err != nil {
+			return err
+		}
 	}
 	return web.Render(w, r, status, views.ExpenseNew(form))
 }
 
+// whyFailed explains the newest push of an expense to whoever mends it.
+func (h *Handlers) whyFailed(ctx context.Context, id int64, may views.Rights) (*views.Explanation, error) {
+	i, err := h.expenseItem(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	pushes, err := h.Store.Pushes(ctx, id)
+	if err != nil || len(pushes) == 0 {
+		return nil, err
+	}
+	x := why(pushes[0], i, "", may)
+	if x != nil {
+		x.Links = nil
+	}
+	return x, nil
+}
+
 // expenseDelete removes an expense that was never pushed.
 func (h *Handlers) expenseDelete(w http.ResponseWriter, r *http.Request, who store.User) error {
-	ctx := r.Context()
+	ctx, list := r.Context(), listOf(r).url()
 	id, err := pathID(r)
 	if err != nil {
 		return err
@@ -199,11 +243,11 @@ func (h *Handlers) expenseDelete(w http.ResponseWriter, r *http.Request, who sto
 	}
 	switch {
 	case errors.Is(err, store.ErrNotFound):
-		return h.done(w, r, "/expenses", "That expense is not here any more.")
+		return h.done(w, r, list, "That expense is not here any more.")
 	case errors.Is(err, store.ErrLocked):
-		return h.done(w, r, expenseURL(id), e.Reference+" has been pushed before, so it stays.")
+		return h.done(w, r, here(r, id), e.Reference+" has been pushed before, so it stays.")
 	case err != nil:
 		return err
 	}
-	return h.done(w, r, "/expenses", e.Reference+" is deleted.")
+	return h.done(w, r, list, e.Reference+" is deleted.")
 }

@@ -18,11 +18,21 @@ import (
 	"tallylight/web"
 )
 
-// expenseForm is the empty form: of the company in the address, or of the only one there is.
+// expenseForm is the empty form: of the company in the address, or of the only one there is. Or it is filled in like the expense that
+// the address says to copy, under another reference.
 func (h *Handlers) expenseForm(w http.ResponseWriter, r *http.Request, who store.User) error {
 	companies, err := h.Store.Companies(r.Context())
 	if err != nil {
 		return err
+	}
+	if id := readID(r.URL.Query().Get("copy")); id != 0 {
+		e, err := h.Store.Expense(r.Context(), id)
+		if err != nil {
+			return err
+		}
+		f := typed(e)
+		f.Set("reference", e.Reference+"-2")
+		return h.expenseFormPage(w, r, who, http.StatusOK, f, companies, nil)
 	}
 	f := entered{url.Values{"company": r.URL.Query()["company"]}}
 	if len(companies) == 1 {

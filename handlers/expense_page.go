@@ -17,11 +17,17 @@ import (
 // deliveriesTold is how many messages the story of one expense tells of.
 const deliveriesTold = 100
 
+// expensePage is all that is known of one expense. Opened from a list, its address keeps the list, for the way back and on.
 func (h *Handlers) expensePage(w http.ResponseWriter, r *http.Request, who store.User) error {
 	ctx := r.Context()
 	id, err := pathID(r)
 	if err != nil {
 		return err
+	}
+	list := listOf(r)
+	if from := listBefore(r); !list.known && from.known {
+		http.Redirect(w, r, expenseURL(id)+from.kept().Suffix(), http.StatusSeeOther)
+		return nil
 	}
 	e, err := h.Store.Expense(ctx, id)
 	if err != nil {
@@ -39,7 +45,7 @@ func (h *Handlers) expensePage(w http.ResponseWriter, r *http.Request, who store
 	if err != nil {
 		return err
 	}
-	deliveries, err := h.Store.Deliveries(ctx, store.DeliveryFilter{ExpenseID: id}, deliveriesTold)
+	deliveries, err := h.Store.DeliveriesAbout(ctx, id, operations(pushes), deliveriesTold)
 	if err != nil {
 		return err
 	}
@@ -50,11 +56,15 @@ func (h *Handlers) expensePage(w http.ResponseWriter, r *http.Request, who store
 	c := s.clock
 	page := views.ExpensePage{
 		Frame: s.Frame, ID: id, Reference: e.Reference, Badge: expenseBadge(i, c), Amount: store.FormatAmount(e.Total, e.Currency),
-		Action: rowAction(i), Story: story(activities, pushes, deliveries, s.May, c), Facts: expenseFacts(e, i, activities, c),
-		Note: e.Note, Ledger: platformOr(i.Platform), Withdraw: i.Unsent, Edit: locked(e) == "", Delete: e.PushID == nil,
+		Action: rowAction(i), Story: story(e, activities, pushes, deliveries, s.May, c), TimesIn: c.zoneName(), Facts: expenseFacts(e, i, activities, c),
+		Note: e.Note, Ledger: platformOr(i.Platform), Withdraw: i.Unsent, Edit: e.Status.Editable(), Delete: e.PushID == nil,
+		List: list.url(), Keep: list.kept(),
 	}
 	if page.Action == "Fix" { // here
 		page.Action = ""
+	}
+	if page.Previous, page.Next, err = h.beside(ctx, list, i); err != nil {
+		return err
 	}
 	page.Preflight = preflight(i, s.May)
 	for _, want := range push.Creates(page.Ledger, i.PlatformKey, i.Facts) {
@@ -75,13 +85,50 @@ func (h *Handlers) expensePage(w http.ResponseWriter, r *http.Request, who store
 		page.Pushes = append(page.Pushes, pushItem(p, c))
 	}
 	if len(pushes) > 0 {
-		page.Why = why(pushes[0], i, s.May)
+		page.Why = why(pushes[0], i, expenseURL(id)+"/edit"+page.Keep.Suffix(), s.May)
 		page.Steps = sequence(pushes[0], e.Status, c)
+		page.Reverse = reverse(e, pushes[0])
+		if !i.Unsent && page.Reverse == nil {
+			page.Locked = locked(e)
+		}
 	}
 	if page.Others, err = h.others(ctx, id); err != nil {
 		return err
 	}
 	return web.Render(w, r, http.StatusOK, views.Expense(page))
+}
+
+// beside are the addresses of the expenses before and after this one in its list, "" where there is none.
+func (h *Handlers) beside(ctx context.Context, l fromList, i store.ExpenseItem) (previous, next string, err error) {
+	if !l.known {
+		return "", "", nil
+	}
+	companies, err := h.companiesWith(ctx, l.query.Get("company"))
+	if err != nil {
+		return "", "", err
+	}
+	before, after, err := h.Store.Neighbours(ctx, l.filter(companies), i)
+	if err != nil {
+		return "", "", err
+	}
+	if before != 0 {
+		previous = expenseURL(before) + l.kept().Suffix()
+	}
+	if after != 0 {
+		next = expenseURL(after) + l.kept().Suffix()
+	}
+	return previous, next, nil
+}
+
+// operations are Codat's keys of what the pushes needed.
+func operations(pushes []store.Push) []string {
+	keys := []string{}
+	for _, n := range needed(pushes) {
+		if key := orNone(n.OperationKey); key != "" {
+			keys = append(keys, key)
+		}
+	}
+	return keys
 }
 
 // expenseItem is one expense as lists show it.
@@ -114,10 +161,7 @@ func expenseFacts(e store.Expense, i store.ExpenseItem, activities []store.Activ
 			break
 		}
 	}
-	if e.Source == "csv" {
-		by += ", from a file"
-	}
-	return append(facts, views.Fact{Term: "Entered by", Text: by})
+	return append(facts, views.Fact{Term: "Entered by", Text: by + enteredFrom[e.Source]})
 }
 
 var pushWords = map[store.PushState]string{
@@ -130,25 +174,36 @@ func pushItem(p store.Push, c clock) views.PushItem {
 	if p.By != "" {
 		title += " by " + p.By
 	}
-	item := views.PushItem{Title: title + ": " + pushWords[p.State]}
-	item.Facts = []views.Fact{{Term: "Connection", Text: platformOr(p.Platform)}}
+	title += ": " + pushWords[p.State]
+	if p.SettledAt != nil && p.State != store.PushWithdrawn {
+		title += ", took " + took(p.SettledAt.Sub(p.CreatedAt))
+	}
+	item := views.PushItem{Title: title, Facts: []views.Fact{{Term: "Connection", Text: platformOr(p.Platform)}}}
 	for _, s := range p.Steps {
-		if key := orNone(s.OperationKey); key != "" {
-			item.Facts = append(item.Facts, views.Fact{Term: "Codat’s operation", Text: key})
+		name := capital(stepName(s))
+		fact := func(term, text string) {
+			if text != "" {
+				item.Facts = append(item.Facts, views.Fact{Term: name + ": " + term, Text: text})
+			}
 		}
-		if record := orNone(s.RecordID); record != "" {
-			item.Facts = append(item.Facts, views.Fact{Term: "Record in the ledger", Text: record})
-		}
+		fact("Codat’s operation", orNone(s.OperationKey))
+		fact("record in the ledger", orNone(s.RecordID))
+		fact("outcome learnt from", learntFrom[s.ToldBy])
 		for _, a := range s.Attempts {
-			item.Attempts = append(item.Attempts, attemptItem(a, c))
+			item.Attempts = append(item.Attempts, attemptItem(a, name, c))
 		}
 		item.Warnings = append(item.Warnings, warnings(s.Warnings)...)
 	}
 	return item
 }
 
-func attemptItem(a store.Attempt, c clock) views.AttemptItem {
-	title := "Attempt " + strconv.Itoa(a.Number) + ", " + c.full(a.StartedAt)
+// learntFrom is how the outcome of a step was learnt.
+var learntFrom = map[string]string{
+	"reply": "Codat’s answer", "webhook": "a webhook", "reading": "asking Codat", "history": "Codat’s history", "person": "a person",
+}
+
+func attemptItem(a store.Attempt, step string, c clock) views.AttemptItem {
+	title := step + ", attempt " + strconv.Itoa(a.Number) + ", " + c.full(a.StartedAt)
 	switch {
 	case a.FinishedAt == nil:
 		title += ": no answer yet"

@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -19,7 +20,10 @@ func (h *Handlers) expensePush(button push.Button) personal {
 		if err != nil {
 			return err
 		}
-		return h.press(w, r, who, button, []int64{id}, expenseURL(id))
+		if _, err := h.Store.Expense(r.Context(), id); errors.Is(err, store.ErrNotFound) {
+			return h.done(w, r, listOf(r).url(), "That expense is not here any more.")
+		}
+		return h.press(w, r, who, button, []int64{id}, here(r, id))
 	}
 }
 

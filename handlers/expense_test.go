@@ -258,6 +258,26 @@ func TestAPushWaitsForANewAccount(t *testing.T) {
 	mustContain(t, v.page("/expenses"), "waiting for account Travel")
 	s.settle(store.Settlement{Reply: store.Reply{Status: 200}, OperationKey: "op-1", Outcome: store.Outcome{Status: store.OutcomePending, Source: "reply"}})
 	mustContain(t, v.page(got.location), "Account Travel sent to Xero", "Codat accepted it", "waits for the steps before it")
+
+	// Of one account that two expenses need, each tells what was while it waited, and who comes later nothing.
+	other := func(reference string) string {
+		got := v.post("/expenses", "company", strconv.FormatInt(c.ID, 10), "reference", reference, "date", "2026-01-31", "currency", "GBP",
+			"supplier", "Supplier 0", "line_category", "Travel", "line_net", "10")
+		v.post(got.location + "/push")
+		return got.location
+	}
+	second := other("R-2")
+	err := s.store.InTx(t.Context(), func(tx *store.Tx) error {
+		_, err := tx.FinishStep(t.Context(), s.pushes(1)[0].Steps[0].ID, store.Outcome{Status: store.OutcomeSuccess, RecordID: "a-9", Source: "webhook"})
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	third := v.page(other("R-3"))
+	mustContain(t, v.page(got.location), "Account Travel is in Xero, as record a-9", "after it was sent")
+	mustContain(t, v.page(second), "Account Travel sent to Xero, for another expense", "Account Travel is in Xero, as record a-9")
+	mustNotContain(t, third, "Account Travel sent", "Account Travel is in Xero")
 }
 
 func TestCompanies(t *testing.T) {

@@ -49,6 +49,9 @@ func stepBox(s store.Step, p store.Push, expense store.ExpenseStatus, c clock) v
 		status = store.NeedsChecking
 	case store.StepSuccess:
 		status = store.Complete
+		if s.Kind != store.DirectCostStep && beforehand(s, p) {
+			sub = "was there already"
+		}
 	case store.StepFailed:
 		status = store.Failed
 		switch {

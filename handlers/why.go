@@ -12,8 +12,9 @@ import (
 // codeTaken is the cause that is about the code we chose for a new account, which the ledger need not repeat.
 const codeTaken = "account_code_taken"
 
-// why explains the newest push, when it failed or needs checking: the cause, what to do about it and where, and what Codat said.
-func why(p store.Push, i store.ExpenseItem, may views.Rights) *views.Explanation {
+// why explains the newest push, when it failed or needs checking: the cause, what to do about it and where, and what Codat said. edit
+// is where the expense is edited.
+func why(p store.Push, i store.ExpenseItem, edit string, may views.Rights) *views.Explanation {
 	if p.State != store.PushFailed && p.State != store.PushNeedsChecking {
 		return nil
 	}
@@ -36,7 +37,7 @@ func why(p store.Push, i store.ExpenseItem, may views.Rights) *views.Explanation
 		out.Links = []views.Link{{Text: x.Link.Text(), Href: companyURL(i.CompanyID)}}
 	case explain.LinkExpense:
 		if may.Enter && p.State == store.PushFailed {
-			out.Links = []views.Link{{Text: x.Link.Text(), Href: expenseURL(i.ID) + "/edit"}}
+			out.Links = []views.Link{{Text: "Edit and retry", Href: edit}}
 		}
 	}
 	return out
@@ -78,5 +79,5 @@ func rawFailure(fact explain.Fact, s store.Step) string {
 	if fact.CorrelationID != "" {
 		lines = append(lines, "correlation "+fact.CorrelationID)
 	}
-	return strings.TrimSpace(strings.Join(lines, "\n"))
+	return masked(strings.TrimSpace(strings.Join(lines, "\n")))
 }

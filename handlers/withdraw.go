@@ -16,7 +16,7 @@ func (h *Handlers) expenseWithdraw(w http.ResponseWriter, r *http.Request, who s
 	if err != nil {
 		return err
 	}
-	return h.withdraw(w, r, who, []int64{id}, expenseURL(id))
+	return h.withdraw(w, r, who, []int64{id}, here(r, id))
 }
 
 // expensesWithdraw takes back the pushes of exactly the expenses that were ticked.

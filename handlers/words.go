@@ -37,9 +37,11 @@ func (c clock) full(t time.Time) string { return t.In(c.in).Format("2 Jan 2006, 
 // day is a date without a time, which no zone shifts.
 func day(date time.Time) string { return date.Format("2 Jan 2006") }
 
-// took is a duration for people: "0.4 s", "38 s", "1 min 12 s", "2 h 5 min", "3 days".
+// took is a duration for people: "40 ms", "0.4 s", "38 s", "1 min 12 s", "2 h 5 min", "3 days".
 func took(d time.Duration) string {
 	switch d = max(d, 0); {
+	case d < 100*time.Millisecond:
+		return fmt.Sprintf("%d ms", d/time.Millisecond)
 	case d < 10*time.Second:
 		return fmt.Sprintf("%.1f s", d.Seconds())
 	case d < time.Minute:

@@ -300,7 +300,7 @@
       const button = e.target.closest?.("[data-copy]");
       if (!button) return;
       try {
-        await navigator.clipboard.writeText(button.dataset.copy);
+        await navigator.clipboard.writeText(button.dataset.copy || button.previousElementSibling.textContent);
         button.textContent = "Copied";
       } catch {
         button.textContent = "Select it and copy by hand";

@@ -10,65 +10,69 @@ import (
 	"github.com/lib/pq/pqerror"
 )
 
-// ErrLocked means that an expense is, or may be, in the ledger, so that it cannot be changed here any more; or, of one to be
+// ErrLocked means that an expense is on its way to the ledger, or is, or may be, in it, so that it cannot be changed; or, of one to be
 // deleted, that it has been pushed before.
 var ErrLocked = errors.New("the expense is locked")
 
-// UpdateExpense changes an expense that is not in the ledger. A push on its way keeps what it was planned with; the next one takes
-// the change. Its company stays. A reference that the company has used already is a *ReferenceTakenError, one that is, or may
-// be, in the ledger ErrLocked. The caller has looked for Problems.
+// Editable reports whether an expense can be changed: nothing of it is on its way to the ledger, or may be there.
+func (s ExpenseStatus) Editable() bool { return s == NotPushed || s == Failed }
+
+// UpdateExpense changes an expense that is Editable; ErrLocked otherwise. Its company stays. A reference that the company has used
+// already is a *ReferenceTakenError. The caller has looked for Problems.
 func (s *Store) UpdateExpense(ctx context.Context, by User, id int64, n NewExpense) error {
-	err := s.InTx(ctx, func(tx *Tx) error {
-		was, err := tx.lockExpense(ctx, id)
-		if err != nil {
-			return err
-		}
-		if was.Status == Complete || was.Status == NeedsChecking {
-			return ErrLocked
-		}
-		r, err := n.record()
-		if err != nil {
-			return fmt.Errorf("change expense %d: %w", id, err)
-		}
-		now, err := was.record()
-		if err != nil {
-			return fmt.Errorf("change expense %d: %w", id, err)
-		}
-		changed := differences(now, r)
-		if len(changed) == 0 {
-			return nil
-		}
-		lines, err := json.Marshal(r.Lines)
-		if err != nil {
-			return fmt.Errorf("change expense %d: %w", id, err)
-		}
-		_, err = tx.ExecContext(ctx, `
-			WITH old AS (DELETE FROM expense_lines WHERE expense_id = $1)
-			UPDATE expenses SET reference = $2, issue_date = $3, supplier = $4, description = $5, note = $6, currency = $7, rate = $8::numeric,
-				paid_from = $9, net = $10::numeric, tax = $11::numeric, total = $10::numeric + $11::numeric WHERE id = $1`,
-			id, r.Reference, r.IssueDate, r.Supplier, r.Description, r.Note, r.Currency, r.Rate, r.PaidFrom, r.Net, r.Tax)
-		if err != nil {
-			return fmt.Errorf("change expense %d: %w", id, err)
-		}
-		_, err = tx.ExecContext(ctx, `
-			INSERT INTO expense_lines (expense_id, company_id, position, description, category, tax_rate, net, tax)
-			SELECT $1::bigint, $2::bigint, l.* FROM jsonb_to_recordset($3) AS l (position int, description text, category text, tax_rate text, net numeric, tax numeric)`,
-			id, was.CompanyID, string(lines))
-		if err != nil {
-			return fmt.Errorf("change lines of expense %d: %w", id, err)
-		}
-		detail, err := json.Marshal(map[string]any{"changed": changed})
-		if err != nil {
-			return fmt.Errorf("record change: %w", err)
-		}
-		tx.changed(ExpenseChanged, id)
-		return tx.Record(ctx, Activity{CompanyID: &was.CompanyID, UserID: &by.ID, Actor: by.Email, Verb: "changed", SubjectKind: "expense",
-			SubjectID: &id, Subject: r.Reference, Detail: detail})
-	})
+	return s.InTx(ctx, func(tx *Tx) error { return tx.UpdateExpense(ctx, by, id, n) })
+}
+
+// UpdateExpense is Store.UpdateExpense within a transaction, which an error ends.
+func (tx *Tx) UpdateExpense(ctx context.Context, by User, id int64, n NewExpense) error {
+	was, err := tx.lockExpense(ctx, id)
+	if err != nil {
+		return err
+	}
+	if !was.Status.Editable() {
+		return ErrLocked
+	}
+	r, err := n.record()
+	if err != nil {
+		return fmt.Errorf("change expense %d: %w", id, err)
+	}
+	now, err := was.record()
+	if err != nil {
+		return fmt.Errorf("change expense %d: %w", id, err)
+	}
+	changed := differences(now, r)
+	if len(changed) == 0 {
+		return nil
+	}
+	lines, err := json.Marshal(r.Lines)
+	if err != nil {
+		return fmt.Errorf("change expense %d: %w", id, err)
+	}
+	_, err = tx.ExecContext(ctx, `
+		WITH old AS (DELETE FROM expense_lines WHERE expense_id = $1)
+		UPDATE expenses SET reference = $2, issue_date = $3, supplier = $4, description = $5, note = $6, currency = $7, rate = $8::numeric,
+			paid_from = $9, net = $10::numeric, tax = $11::numeric, total = $10::numeric + $11::numeric WHERE id = $1`,
+		id, r.Reference, r.IssueDate, r.Supplier, r.Description, r.Note, r.Currency, r.Rate, r.PaidFrom, r.Net, r.Tax)
 	if e := pq.As(err, pqerror.UniqueViolation); e != nil && e.Constraint == "expenses_company_id_reference_key" {
 		return &ReferenceTakenError{[]string{n.Reference}}
 	}
-	return err
+	if err != nil {
+		return fmt.Errorf("change expense %d: %w", id, err)
+	}
+	_, err = tx.ExecContext(ctx, `
+		INSERT INTO expense_lines (expense_id, company_id, position, description, category, tax_rate, net, tax)
+		SELECT $1::bigint, $2::bigint, l.* FROM jsonb_to_recordset($3) AS l (position int, description text, category text, tax_rate text, net numeric, tax numeric)`,
+		id, was.CompanyID, string(lines))
+	if err != nil {
+		return fmt.Errorf("change lines of expense %d: %w", id, err)
+	}
+	detail, err := json.Marshal(map[string]any{"changed": changed, "currency": r.Currency})
+	if err != nil {
+		return fmt.Errorf("record change: %w", err)
+	}
+	tx.changed(ExpenseChanged, id)
+	return tx.Record(ctx, Activity{CompanyID: &was.CompanyID, UserID: &by.ID, Actor: by.Email, Verb: "changed", SubjectKind: "expense",
+		SubjectID: &id, Subject: r.Reference, Detail: detail})
 }
 
 // DeleteExpense removes an expense that was never pushed; ErrLocked otherwise.

@@ -583,7 +583,8 @@ func (tx *Tx) lateSuccess(ctx context.Context, s settledStep, o Outcome) error {
 		return fmt.Errorf("note late success: %w", err)
 	}
 	if s.Kind == DirectCostStep {
-		_, err := tx.ExecContext(ctx, `
+		var booked []int64
+		err := tx.SelectContext(ctx, &booked, `
 			WITH settled AS (
 				UPDATE pushes p SET state = $2, cause = '', subject = '' FROM expenses e
 				WHERE p.cost_step_id = $1 AND p.state = 'failed' AND e.push_id = p.id AND e.status = 'failed'
@@ -591,9 +592,12 @@ func (tx *Tx) lateSuccess(ctx context.Context, s settledStep, o Outcome) error {
 			step AS (
 				UPDATE push_steps SET state = 'success', error = NULL, told_by = $3 WHERE id = $1 AND state = 'failed' AND EXISTS (SELECT 1 FROM settled)),
 			`+badgeOfSettled+`
-			SELECT 1 FROM settled`, s.ID, PushComplete, o.Source)
+			SELECT expense_id FROM settled`, s.ID, PushComplete, o.Source)
 		if err != nil {
 			return fmt.Errorf("complete after all: %w", err)
+		}
+		if err := tx.asBooked(ctx, booked); err != nil { // it could be changed while it showed as failed
+			return err
 		}
 	}
 	tx.changed(ExpenseChanged, ids...)

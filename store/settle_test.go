@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -336,6 +337,8 @@ func TestKeyOfAStepThatAPersonFound(t *testing.T) {
 	}
 }
 
+// An expense is locked while it is on its way; one that was changed after its push failed, and has reached the ledger after all, shows
+// what is there.
 func TestAnExpenseChangedMeanwhileIsKeptAsBooked(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -347,6 +350,12 @@ func TestAnExpenseChangedMeanwhileIsKeptAsBooked(t *testing.T) {
 	change := was.Entered()
 	change.Supplier, change.Reference = "Somebody else", "CHANGED"
 	change.Lines = append(change.Lines[:1:1], store.Line{Description: "More", Category: "Travel", Net: was.Net, Tax: was.Tax})
+	if err := w.UpdateExpense(t.Context(), w.by, expenses[0], change); !errors.Is(err, store.ErrLocked) {
+		t.Errorf("changing an expense on its way: %v", err)
+	}
+	for _, step := range steps {
+		w.finish(step, store.Outcome{Status: store.OutcomeFailed, Failure: *failure("no_reason")})
+	}
 	if err := w.UpdateExpense(t.Context(), w.by, expenses[0], change); err != nil {
 		t.Fatal(err)
 	}

@@ -43,6 +43,7 @@ type Step struct {
 	RecordType    *string    `db:"record_type"`
 	Error         []byte     // the failure as Codat told it: an explain.Fact as JSON, nil when there is none
 	Warnings      []byte     // Codat's validation warnings as JSON, nil when there are none
+	ToldBy        string     `db:"told_by"` // how its outcome was learnt: reply, webhook, reading, history, person; "" before
 	FirstSentAt   *time.Time `db:"first_sent_at"`
 	SentAt        *time.Time `db:"sent_at"`
 	SettledAt     *time.Time `db:"settled_at"`
@@ -70,7 +71,7 @@ type Attempt struct {
 func (s *Store) stepsOf(ctx context.Context, pushID int64) ([]Step, error) {
 	var steps []Step
 	err := s.db.SelectContext(ctx, &steps, `
-		SELECT s.id, s.kind, s.label, s.code, s.state, s.doubt, s.operation_key, s.record_id, s.record_type, s.error, s.warnings,
+		SELECT s.id, s.kind, s.label, s.code, s.state, s.doubt, s.operation_key, s.record_id, s.record_type, s.error, s.warnings, s.told_by,
 			s.first_sent_at, s.sent_at, s.settled_at, s.next_try_at, s.wait_reason, s.attempts
 		FROM push_needs n JOIN push_steps s ON s.id = n.step_id WHERE n.push_id = $1 ORDER BY n.position, s.id`, pushID)
 	if err != nil {

@@ -1,6 +1,21 @@
 package views
 
-import "tallylight/store"
+import (
+	"net/url"
+
+	"tallylight/store"
+)
+
+// Suffix is what an address ends with so that the list is kept, "" when it is not known.
+func (k Kept) Suffix() string {
+	if !k.Known {
+		return ""
+	}
+	return "?list=" + url.QueryEscape(k.Query)
+}
+
+// fewChanges is how many changed fields are shown at once.
+const fewChanges = 8
 
 // wayTitle heads the steps of the newest push.
 func wayTitle(s store.ExpenseStatus) string {

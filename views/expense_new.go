@@ -64,3 +64,11 @@ func formPath(p ExpenseForm) string {
 	}
 	return expensePath(p.ID)
 }
+
+// leaveWord is for who changes their mind, or has to.
+func leaveWord(p ExpenseForm) string {
+	if p.Locked {
+		return "Back to the expense"
+	}
+	return "Cancel"
+}

@@ -133,7 +133,8 @@ func empties() map[string]ExpensesPage {
 func sampleExpense() ExpensePage {
 	return ExpensePage{
 		Frame: sampleFrame("EXP-2040", "/expenses", "expenses"), ID: 2040, Reference: "EXP-2040", Badge: badges[store.Failed],
-		Amount: "GBP 54.00", Action: "Retry", Edit: true, Previous: "/expenses/2041", Next: "/expenses/2036",
+		Amount: "GBP 54.00", Action: "Retry", Edit: true, List: "/expenses?status=failed", Previous: "/expenses/2041?list=status%3Dfailed", Next: "/expenses/2036?list=status%3Dfailed",
+		Keep: Kept{true, "status=failed"}, TimesIn: "Europe/London (GMT)",
 		Preflight: &Preflight{Title: "What would fail", Items: []PreflightItem{
 			{true, "Xero books no expense without a contact, and this one names no supplier.", "Enter the supplier, or choose a contact for expenses without one.", Link{"Open the mapping", "/companies/9/mapping"}},
 			{false, "Supplier " + hostile + " has another currency in Xero, which may refuse the expense.", "Choose a supplier with this currency.", Link{}},
@@ -151,13 +152,16 @@ func sampleExpense() ExpensePage {
 			{"Expense", "EXP-2040", Badge{store.Failed, "Push failed", ""}, "3f6d2b0e-5a55-4a0c-8a3e-2f6f3f6a9d41", []string{"sent 14:02:34", "again 14:02:39", "ended 14:03:02 · took 28 s"}},
 		},
 		Story: []StoryLine{
-			{"09:12:40", "11 Jan 2026", "2026-01-11T09:12:40Z", "i-user", "Entered by anna@example.com", Link{}},
-			{"14:02:11", "12 Jan 2026", "2026-01-12T14:02:11Z", "i-user", "anna@example.com pressed Push", Link{}},
-			{"14:02:11", "", "2026-01-12T14:02:11Z", "i-send", "Account Travel sent to Xero", Link{}},
-			{"14:02:34", "", "2026-01-12T14:02:34Z", "i-in", "Codat: account created, id 4f1a…", Link{"message", "/deliveries/12"}},
-			{"14:02:34", "", "2026-01-12T14:02:34Z", "i-send", "Expense sent to Xero", Link{}},
-			{"14:03:02", "", "2026-01-12T14:03:02Z", "i-in", "Codat: refused", Link{"message", "/deliveries/14"}},
-			{"14:03:03", "", "2026-01-12T14:03:03Z", "i-clock", "Reason read: tax rate INPUT9 does not exist", Link{}},
+			{"09:12:40", "11 Jan 2026", "2026-01-11T09:12:40Z", "i-user", "Entered by anna@example.com", "", Link{}, nil},
+			{"14:02:11", "12 Jan 2026", "2026-01-12T14:02:11Z", "i-user", "anna@example.com pressed Push", "", Link{}, nil},
+			{"14:02:11", "", "2026-01-12T14:02:11Z", "i-send", "Account Travel sent to Xero", "2.2 s after it was pushed", Link{}, nil},
+			{"14:02:20", "", "2026-01-12T14:02:20Z", "i-user", "ben@example.com changed it", "", Link{}, []Change{{"Supplier", "", hostile}, {"Line 2, net", "45.00", "54.00"},
+				{"Note", longText[:200], long[:200]}, {"Line 3, net", "1.00", ""}, {"Line 4, net", "1.00", ""}, {"Line 5, net", "1.00", ""}, {"Line 6, net", "1.00", ""},
+				{"Line 7, net", "1.00", ""}, {"Line 8, net", "1.00", ""}}},
+			{"14:02:34", "", "2026-01-12T14:02:34Z", "i-in", "Codat: account created, id 4f1a…", "", Link{"message", "/deliveries/12"}, nil},
+			{"14:02:34", "", "2026-01-12T14:02:34Z", "i-send", "Expense sent to Xero", "", Link{}, nil},
+			{"14:03:02", "", "2026-01-12T14:03:02Z", "i-in", "Codat: refused", "", Link{"message", "/deliveries/14"}, nil},
+			{"14:03:03", "", "2026-01-12T14:03:03Z", "i-clock", "Reason read: tax rate INPUT9 does not exist", "", Link{}, nil},
 		},
 		Facts: []Fact{
 			{"Date", "12 Jan 2026", ""},
@@ -411,12 +415,16 @@ func samples() map[string]templ.Component {
 	checkRefused, checkDecided := sampleCheck(), sampleCheck()
 	checkRefused.Record, checkRefused.Problems = hostile, map[string]string{"record": "That record is EXP-2033 already.", "looked": "Look there first, then tick the box."}
 	checkDecided.Open, checkDecided.Badge = false, badges[store.Complete]
-	inFlight := sampleEdit()
-	inFlight.Then, inFlight.Told = "", "This push keeps what it was sent with; the next one takes your change."
-	inFlight.Problems = map[string]string{"": "ben@example.com changed this expense meanwhile. Compare yours with it; saving again puts yours in its place."}
+	meanwhile, lockedForm := sampleEdit(), sampleEdit()
+	meanwhile.Why = &Explanation{Title: "Why it failed", Cause: hostile, Do: "Choose another tax rate.", Who: "Anyone in finance", Raw: hostile}
+	meanwhile.Problems = map[string]string{"": "ben@example.com changed this expense meanwhile. Compare yours with it; saving again puts yours in its place."}
+	lockedForm.Locked, lockedForm.Problems = true, map[string]string{"": "EXP-2040 is locked while it is on its way. Nothing was saved; what you typed is below."}
+	booked := samplePlainExpense()
+	booked.Badge, booked.Withdraw, booked.Delete, booked.Edit = badges[store.Complete], false, false, false
+	booked.Reverse = &Reverse{"In Xero, open the Spend Money transaction " + long[:60] + ", GBP 54.00, 12 Jan 2026, " + hostile + ".", "4f1a2b0e-5a55-4a0c-8a3e-2f6f3f6a9d41", "/expenses/new?copy=2040"}
 	pages := map[string]templ.Component{
 		"check": Check(sampleCheck()), "check-refused": Check(checkRefused), "check-decided": Check(checkDecided),
-		"edit": ExpenseNew(sampleEdit()), "edit-in-flight": ExpenseNew(inFlight),
+		"edit": ExpenseNew(sampleEdit()), "edit-meanwhile": ExpenseNew(meanwhile), "edit-locked": ExpenseNew(lockedForm), "expense-booked": Expense(booked),
 		"expenses": Expenses(sampleExpenses()), "expenses-filtered": Expenses(filtered), "expenses-viewer": Expenses(viewer),
 		"expense": Expense(sampleExpense()), "expense-plain": Expense(samplePlainExpense()), "expense-check": Expense(checked),
 		"new": ExpenseNew(sampleForm()), "new-empty": ExpenseNew(one), "new-refused": ExpenseNew(sampleFormRefused()),

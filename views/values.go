@@ -152,16 +152,34 @@ type ExpensePage struct {
 	Steps     []StepBox    // of the newest push: its way to the ledger
 	Withdraw  bool         // nothing of it was sent yet: it can be withdrawn
 	Edit      bool         // it can be changed
+	Locked    string       // why it cannot, a sentence; "" when it can, or Withdraw or Reverse says more
+	Reverse   *Reverse     // how it is taken back, when it is in the ledger
 	Delete    bool         // it was never pushed
 	Story     []StoryLine  // oldest first
+	TimesIn   string       // the zone of all times on the page: "Europe/Berlin (CET)"
 	Messages  Link         // the webhooks about it, for administrators
 	Facts     []Fact       // date, supplier, company, connection, paid from, entered by
 	Lines     []LineItem
 	Tax       string // the sum of the lines' tax, "" when there is none
 	Note      string
 	Pushes    []PushItem // newest first, with attempts and raw replies
-	Previous  string
+	List      string     // href of the list it was opened from
+	Previous  string     // hrefs of its neighbours there, "" where there is none
 	Next      string
+	Keep      Kept
+}
+
+// Kept is the list that an expense was opened from, as addresses and forms keep it.
+type Kept struct {
+	Known bool
+	Query string // of the list's address
+}
+
+// Reverse is how an expense that is in the ledger is changed or taken back there.
+type Reverse struct {
+	Find   string // which record it is there, a sentence
+	Record string // its id, "" when it is not known
+	Again  string // href of a new expense like this one
 }
 
 // Want is an account or supplier that is not in the ledger yet.
@@ -173,6 +191,7 @@ type Want struct {
 // CheckPage is where a person settles a push of which nobody knows whether it reached the ledger.
 type CheckPage struct {
 	Frame
+	Keep      Kept
 	ID        int64
 	Reference string
 	Badge     Badge
@@ -216,8 +235,14 @@ type StoryLine struct {
 	Full string // machine-readable, for <time datetime>
 	Icon string // i-user i-send i-in i-clock
 	Text string
+	Took string // "2.2 s after it was pushed"
 	Link Link
+
+	Changes []Change // what a person changed
 }
+
+// Change is a field that a person changed. An empty text is none.
+type Change struct{ Field, Was, Now string }
 
 // Fact is a term and what it is here.
 type Fact struct {
@@ -231,7 +256,7 @@ type LineItem struct{ Description, Category, TaxRate, Net, Tax string }
 
 // PushItem is one push with its attempts.
 type PushItem struct {
-	Title    string // "Pushed 12 Jan 2026, 14:02:11 by anna@example.com: failed"
+	Title    string // "Pushed 12 Jan 2026, 14:02:11 by anna@example.com: failed, took 38 s"
 	Facts    []Fact // connection, operation key, record id, idempotency key
 	Attempts []AttemptItem
 	Warnings []string
@@ -239,7 +264,7 @@ type PushItem struct {
 
 // AttemptItem is one HTTP send. Request and Reply are raw text, folded away.
 type AttemptItem struct {
-	Title   string // "Attempt 1, 14:02:11, took 0.4 s: HTTP 200"
+	Title   string // "Expense EXP-1, attempt 1, 12 Jan 2026, 14:02:11, took 0.4 s: HTTP 200"
 	Key     string
 	Request string
 	Reply   string
@@ -388,8 +413,10 @@ type ExpenseForm struct {
 	Was        string // its reference before
 	Company    string // its company, which stays
 	Seen       string // which version of it the form began with
-	Told       string // what a change means for a push that is under way, "" when there is none
-	Then       string // what can be done at once after saving, "retry" or ""
+	Keep       Kept
+	Locked     bool         // it cannot be saved
+	Why        *Explanation // why its push failed, nil when it did not
+	Then       string       // what can be done at once after saving, "retry" or ""
 	Companies  []Option
 	Reference  string
 	Date       string
