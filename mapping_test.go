@@ -46,6 +46,6 @@ func mappingPages(t *testing.T, w *world, p *program) {
 
 	for _, kind := range []string{"bank", "supplier", "tax_rate", "tracking"} {
 		b.open(company + "?kind=" + kind)
-		b.see("mapping "+kind)
+		b.see("mapping " + kind)
 	}
 }
