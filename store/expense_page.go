@@ -87,16 +87,7 @@ const readAhead = 4000
 
 // places returns the first n of the expenses that f chooses, from one on or from the list's beginning, in its order or backwards.
 func (s *Store) places(ctx context.Context, f ExpenseFilter, from *place, backwards bool, n int) ([]place, error) {
-	l := listing{ExpenseFilter: f, from: from}
-	l.key, l.descending = f.Sort.key()
-	l.descending = l.descending != backwards
-	for _, c := range f.conditions() {
-		if c.column == "company_id" || c.column == l.key.column {
-			l.ordered = append(l.ordered, c)
-		} else {
-			l.others = append(l.others, c)
-		}
-	}
+	l := newListing(f, from, backwards)
 	if len(f.statuses()) == 0 {
 		return nil, nil
 	}
@@ -126,6 +117,20 @@ type listing struct {
 	ordered, others []condition // those that an index in the list's order serves, and those that none does
 }
 
+func newListing(f ExpenseFilter, from *place, backwards bool) listing {
+	l := listing{ExpenseFilter: f, from: from}
+	l.key, l.descending = f.Sort.key()
+	l.descending = l.descending != backwards
+	for _, c := range f.conditions() {
+		if c.column == "company_id" || c.column == l.key.column {
+			l.ordered = append(l.ordered, c)
+		} else {
+			l.others = append(l.others, c)
+		}
+	}
+	return l
+}
+
 func (l listing) order() string {
 	way := "ASC"
 	if l.descending {
@@ -134,7 +139,7 @@ func (l listing) order() string {
 	return fmt.Sprintf("ORDER BY %s %s, id %[2]s", l.key.column, way)
 }
 
-// conditions joins them and where to begin.
+// where joins conditions with where to begin.
 func (l listing) where(conditions []condition) (where []string, args []any) {
 	for _, c := range conditions {
 		where, args = c.join(where, args)
