@@ -3,8 +3,6 @@ package store
 import (
 	"context"
 	"fmt"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/govalues/decimal"
@@ -59,7 +57,7 @@ const expenseItems = `
 		cn.changed_at AS connection_changed_at, cn.proven_at,
 		CASE WHEN e.status IN ('not_pushed', 'failed') THEN ` + factsOf + ` END AS facts,
 		coalesce((SELECT f.kind || ' ' || f.label FROM push_steps f WHERE f.id = p.failed_step_id), '') AS failed_step,
-		p.created_at AS pushed_at, coalesce(p.cause, '') AS cause, coalesce(p.subject, '') AS subject,
+		p.created_at AS pushed_at, coalesce(nullif(p.cause, ''), e.cause) AS cause, coalesce(nullif(p.subject, ''), e.cause_subject) AS subject,
 		coalesce(s.state, '') AS step_state, coalesce(s.doubt, false) AS doubt, s.sent_at, s.settled_at, s.next_try_at,
 		coalesce(s.wait_reason, '') AS wait_reason,
 		coalesce(need.what, '') AS waits_for, coalesce(need.state, '') AS waits_state,
@@ -77,138 +75,6 @@ const expenseItems = `
 			WHERE n.push_id = p.id AND p.state = 'open' AND w.kind <> 'directCost' AND w.state <> 'success' ORDER BY n.position LIMIT 1) need ON true
 		LEFT JOIN ` + accountingOf + ` cn ON true`
 
-// ExpenseFilter chooses expenses. Zero fields do not choose.
-type ExpenseFilter struct {
-	Status    ExpenseStatus
-	CompanyID int64
-	From, To  time.Time           // dates, both included
-	Min, Max  decimal.NullDecimal // totals, both included
-	Currency  string
-	Supplier  string // the whole name, whatever its case
-	Cause     string // explain's code of why the newest push failed
-	Subject   string // the value in the cause; chooses only together with it
-	Text      string // within reference, supplier or description
-}
-
-// ExpensePage is one page of a list, newest date first. Before and After are cursors, "" where there is no such page.
-type ExpensePage struct {
-	Items         []ExpenseItem
-	Before, After string
-}
-
-// PageSize is how many expenses a page shows.
-const PageSize = 50
-
-// ExpensePage returns the page of the expenses that filter chooses, after or before a cursor ("" and "" = the first). A
-// cursor that cannot be read shows the first page.
-func (s *Store) ExpensePage(ctx context.Context, f ExpenseFilter, after, before string) (ExpensePage, error) {
-	where, args := f.where()
-	order, backwards := "DESC", false
-	date, id, ok := parseCursor(after)
-	compare := "<"
-	if !ok {
-		if date, id, ok = parseCursor(before); ok {
-			order, backwards, compare = "ASC", true, ">"
-		}
-	}
-	if ok {
-		args = append(args, date, id)
-		where = append(where, fmt.Sprintf("(issue_date, id) %s ($%d::date, $%d::bigint)", compare, len(args)-1, len(args)))
-	}
-	condition := ""
-	if len(where) > 0 {
-		condition = "WHERE " + strings.Join(where, " AND ")
-	}
-	args = append(args, PageSize+1)
-	var items []ExpenseItem
-	err := s.db.SelectContext(ctx, &items, fmt.Sprintf(`
-		WITH e AS (SELECT * FROM expenses %s ORDER BY issue_date %s, id %s LIMIT $%d) %s
-		ORDER BY e.issue_date DESC, e.id DESC`, condition, order, order, len(args), expenseItems), args...)
-	if err != nil {
-		return ExpensePage{}, fmt.Errorf("list expenses: %w", err)
-	}
-	return cutPage(items, ok, backwards), nil
-}
-
-// cutPage drops the one row that was read to see whether there is a further page, and sets the cursors.
-func cutPage(items []ExpenseItem, turned, backwards bool) ExpensePage {
-	further := len(items) > PageSize
-	if further && backwards {
-		items = items[1:]
-	} else if further {
-		items = items[:PageSize]
-	}
-	page := ExpensePage{Items: items}
-	if len(items) == 0 {
-		return page
-	}
-	if turned && !backwards || backwards && further {
-		page.Before = cursor(items[0])
-	}
-	if backwards || further {
-		page.After = cursor(items[len(items)-1])
-	}
-	return page
-}
-
-func cursor(i ExpenseItem) string {
-	return i.IssueDate.Format(time.DateOnly) + "_" + strconv.FormatInt(i.ID, 10)
-}
-
-func parseCursor(s string) (date string, id int64, ok bool) {
-	date, n, ok := strings.Cut(s, "_")
-	if !ok {
-		return "", 0, false
-	}
-	if t, err := time.Parse(time.DateOnly, date); err != nil || t.Year() < 1 {
-		return "", 0, false
-	}
-	id, err := strconv.ParseInt(n, 10, 64)
-	return date, id, err == nil
-}
-
-func (f ExpenseFilter) where() (where []string, args []any) {
-	and := func(condition string, arg any) {
-		args = append(args, arg)
-		where = append(where, strings.ReplaceAll(condition, "?", "$"+strconv.Itoa(len(args))))
-	}
-	if f.Status != "" {
-		and("status = ?", f.Status)
-	}
-	if f.CompanyID != 0 {
-		and("company_id = ?", f.CompanyID)
-	}
-	if !f.From.IsZero() {
-		and("issue_date >= ?::date", f.From.Format(time.DateOnly))
-	}
-	if !f.To.IsZero() {
-		and("issue_date <= ?::date", f.To.Format(time.DateOnly))
-	}
-	if f.Min.Valid {
-		and("total >= ?", f.Min.Decimal)
-	}
-	if f.Max.Valid {
-		and("total <= ?", f.Max.Decimal)
-	}
-	if f.Currency != "" {
-		and("currency = ?", f.Currency)
-	}
-	if f.Supplier != "" {
-		and("lower(supplier) = lower(?)", f.Supplier)
-	}
-	if f.Cause != "" {
-		and("EXISTS (SELECT 1 FROM pushes p WHERE p.id = push_id AND p.cause = ?)", f.Cause)
-		if f.Subject != "" {
-			and("EXISTS (SELECT 1 FROM pushes p WHERE p.id = push_id AND p.subject = ?)", f.Subject)
-		}
-	}
-	if t := strings.TrimSpace(f.Text); t != "" {
-		escaped := strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(strings.ReplaceAll(t, "\x00", ""))
-		and("(reference ILIKE ? OR supplier ILIKE ? OR description ILIKE ?)", "%"+escaped+"%")
-	}
-	return where, args
-}
-
 // ExpenseItems returns the expenses with those ids.
 func (s *Store) ExpenseItems(ctx context.Context, ids []int64) ([]ExpenseItem, error) {
 	var items []ExpenseItem
@@ -217,49 +83,6 @@ func (s *Store) ExpenseItems(ctx context.Context, ids []int64) ([]ExpenseItem, e
 		return nil, fmt.Errorf("read expenses: %w", err)
 	}
 	return items, nil
-}
-
-// StatusCounts counts the expenses of each status, of one company (0 = of all).
-func (s *Store) StatusCounts(ctx context.Context, companyID int64) (map[ExpenseStatus]int, error) {
-	rows, err := s.db.QueryContext(ctx, `SELECT status, count(*) FROM expenses WHERE $1 = 0 OR company_id = $1 GROUP BY status`, companyID)
-	if err != nil {
-		return nil, fmt.Errorf("count expenses: %w", err)
-	}
-	defer rows.Close()
-	counts := map[ExpenseStatus]int{}
-	for rows.Next() {
-		var status ExpenseStatus
-		var n int
-		if err := rows.Scan(&status, &n); err != nil {
-			return nil, fmt.Errorf("count expenses: %w", err)
-		}
-		counts[status] = n
-	}
-	return counts, rows.Err()
-}
-
-// StatusCountsByCompany counts the expenses of each status for each of these companies that has any.
-func (s *Store) StatusCountsByCompany(ctx context.Context, companyIDs []int64) (map[int64]map[ExpenseStatus]int, error) {
-	rows, err := s.db.QueryContext(ctx, `SELECT company_id, status, count(*) FROM expenses WHERE company_id = ANY($1) GROUP BY company_id, status`,
-		int64s(companyIDs))
-	if err != nil {
-		return nil, fmt.Errorf("count expenses by company: %w", err)
-	}
-	defer rows.Close()
-	counts := map[int64]map[ExpenseStatus]int{}
-	for rows.Next() {
-		var id int64
-		var status ExpenseStatus
-		var n int
-		if err := rows.Scan(&id, &status, &n); err != nil {
-			return nil, fmt.Errorf("count expenses by company: %w", err)
-		}
-		if counts[id] == nil {
-			counts[id] = map[ExpenseStatus]int{}
-		}
-		counts[id][status] = n
-	}
-	return counts, rows.Err()
 }
 
 // Sum is an amount of one currency.
