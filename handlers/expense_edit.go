@@ -25,6 +25,8 @@ func locked(e store.Expense) string {
 	switch e.Status {
 	case store.Complete:
 		return e.Reference + " is in the ledger. Change it there: what is here stays as it was booked."
+	case store.Handled:
+		return e.Reference + " was handled outside. Undo that first; then it can be changed."
 	case store.NeedsChecking:
 		return e.Reference + " may be in the ledger. Say first whether it is there; then it can be changed."
 	}
@@ -200,6 +202,8 @@ func (h *Handlers) expenseDelete(w http.ResponseWriter, r *http.Request, who sto
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		return h.done(w, r, "/expenses", "That expense is not here any more.")
+	case errors.Is(err, store.ErrLocked) && e.Status == store.Handled:
+		return h.done(w, r, expenseURL(id), e.Reference+" was handled outside, so it stays.")
 	case errors.Is(err, store.ErrLocked):
 		return h.done(w, r, expenseURL(id), e.Reference+" has been pushed before, so it stays.")
 	case err != nil:

@@ -51,12 +51,16 @@ func (h *Handlers) expensePage(w http.ResponseWriter, r *http.Request, who store
 	page := views.ExpensePage{
 		Frame: s.Frame, ID: id, Reference: e.Reference, Badge: expenseBadge(i, c), Amount: store.FormatAmount(e.Total, e.Currency),
 		Action: rowAction(i), Story: story(activities, pushes, deliveries, s.May, c), Facts: expenseFacts(e, i, activities, c),
-		Note: e.Note, Ledger: platformOr(i.Platform), Withdraw: i.Unsent, Edit: locked(e) == "", Delete: e.PushID == nil,
+		Note: e.Note, Ledger: platformOr(i.Platform), Withdraw: i.Unsent, Edit: locked(e) == "", Delete: e.PushID == nil && e.Status != store.Handled,
 	}
 	if page.Action == "Fix" { // here
 		page.Action = ""
 	}
 	page.Preflight = preflight(i, s.May)
+	page.Handled = handledPart(e, s.May)
+	if page.Alike, err = h.alike(ctx, e); err != nil {
+		return err
+	}
 	for _, want := range push.Creates(page.Ledger, i.PlatformKey, i.Facts) {
 		page.Creates = append(page.Creates, views.Want{Kind: stepKinds[want.Kind], Text: want.Text})
 	}

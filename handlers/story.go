@@ -79,6 +79,10 @@ func activityText(a store.Activity, pushes []store.Push) string {
 		return "Its connection was replaced, and the push was planned anew for the new one"
 	case "withdrew":
 		return a.Actor + " withdrew the push: nothing of it was on its way"
+	case "handled outside":
+		return a.Actor + " marked it as handled outside: " + quoted(detailOf(a.Detail).Reason)
+	case "undid handled outside":
+		return a.Actor + " undid that it was handled outside"
 	case "changed":
 		return a.Actor + " changed " + changes(a.Detail)
 	case "found it in the ledger":
@@ -100,6 +104,7 @@ func activityText(a store.Activity, pushes []store.Push) string {
 
 type activityDetail struct {
 	Record  string
+	Reason  string
 	Changed []store.Difference
 }
 

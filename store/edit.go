@@ -10,20 +10,20 @@ import (
 	"github.com/lib/pq/pqerror"
 )
 
-// ErrLocked means that an expense is, or may be, in the ledger, so that it cannot be changed here any more; or, of one to be
-// deleted, that it has been pushed before.
+// ErrLocked means that an expense is, or may be, in the ledger or was handled outside, so that it cannot be changed here; or, of one to
+// be deleted, that it has been pushed before.
 var ErrLocked = errors.New("the expense is locked")
 
 // UpdateExpense changes an expense that is not in the ledger. A push on its way keeps what it was planned with; the next one takes
 // the change. Its company stays. A reference that the company has used already is a *ReferenceTakenError, one that is, or may
-// be, in the ledger ErrLocked. The caller has looked for Problems.
+// be, in the ledger or was handled outside ErrLocked. The caller has looked for Problems.
 func (s *Store) UpdateExpense(ctx context.Context, by User, id int64, n NewExpense) error {
 	err := s.InTx(ctx, func(tx *Tx) error {
 		was, err := tx.lockExpense(ctx, id)
 		if err != nil {
 			return err
 		}
-		if was.Status == Complete || was.Status == NeedsChecking {
+		if was.Status == Complete || was.Status == NeedsChecking || was.Status == Handled {
 			return ErrLocked
 		}
 		r, err := n.record()
@@ -71,14 +71,14 @@ func (s *Store) UpdateExpense(ctx context.Context, by User, id int64, n NewExpen
 	return err
 }
 
-// DeleteExpense removes an expense that was never pushed; ErrLocked otherwise.
+// DeleteExpense removes an expense that was never pushed nor handled outside; ErrLocked otherwise.
 func (s *Store) DeleteExpense(ctx context.Context, by User, id int64) error {
 	return s.InTx(ctx, func(tx *Tx) error {
 		was, err := tx.lockExpense(ctx, id)
 		if err != nil {
 			return err
 		}
-		if was.PushID != nil {
+		if was.PushID != nil || was.Status == Handled {
 			return ErrLocked
 		}
 		if _, err := tx.ExecContext(ctx, `DELETE FROM expenses WHERE id = $1`, id); err != nil {
