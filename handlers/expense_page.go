@@ -79,7 +79,9 @@ func (h *Handlers) expensePage(w http.ResponseWriter, r *http.Request, who store
 		page.Pushes = append(page.Pushes, pushItem(p, c))
 	}
 	if len(pushes) > 0 {
-		page.Why = why(pushes[0], i, s.May)
+		if !page.Handled.Is {
+			page.Why = why(pushes[0], i, s.May)
+		}
 		page.Steps = sequence(pushes[0], e.Status, c)
 	}
 	if page.Others, err = h.others(ctx, id); err != nil {
