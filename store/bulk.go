@@ -267,6 +267,25 @@ func (tx *Tx) planBatch(ctx context.Context, limit int, items, plans string, arg
 	return b, nil
 }
 
+// Standing is how an expense stands, for actions that send nothing.
+type Standing struct {
+	ID     int64
+	Status ExpenseStatus
+	Unsent bool // nothing of its cost was sent yet: the push can be withdrawn
+}
+
+// Standings returns how the expenses with those ids stand.
+func (tx *Tx) Standings(ctx context.Context, ids []int64) ([]Standing, error) {
+	var all []Standing
+	err := tx.SelectContext(ctx, &all, `
+		SELECT e.id, e.status, coalesce(p.state = 'open' AND s.state IN ('waiting', 'ready') AND s.first_sent_at IS NULL, false) AS unsent
+		FROM expenses e LEFT JOIN pushes p ON p.id = e.push_id LEFT JOIN push_steps s ON s.id = p.cost_step_id WHERE e.id = ANY($1)`, int64s(ids))
+	if err != nil {
+		return nil, fmt.Errorf("read how expenses stand: %w", err)
+	}
+	return all, nil
+}
+
 // Foreseen is what would become of an expense of a plan, or what became of it.
 type Foreseen struct {
 	ExpenseID int64    `json:"id"`
@@ -285,7 +304,7 @@ func (tx *Tx) KeepForeseen(ctx context.Context, p Plan, fs []Foreseen) error {
 	_, err = tx.ExecContext(ctx, `
 		UPDATE bulk_plan_items i SET judged = true, why = f.why, insist = f.insist, held = f.held,
 			makes = coalesce(ARRAY(SELECT jsonb_array_elements_text(nullif(f.makes, 'null'))), '{}'),
-			alike = CASE WHEN $3 AND (f.why = '' OR f.insist) THEN (SELECT min(d.id) FROM expenses e JOIN expenses d ON `+alike+` WHERE e.id = i.expense_id) END
+			alike = CASE WHEN $3 AND (f.why = '' OR f.insist) THEN (SELECT min(d.id + 0) FROM expenses e JOIN expenses d ON `+alike+` WHERE e.id = i.expense_id) END
 		FROM jsonb_to_recordset($2) AS f (id bigint, why text, insist boolean, held boolean, makes jsonb) WHERE i.plan_id = $1 AND i.expense_id = f.id`,
 		p.ID, string(j), p.Pushes())
 	if err != nil {

@@ -67,7 +67,7 @@ const expenseItems = `
 		coalesce(s.state = 'pending' AND s.ask_at <= clock(), false) AS asking,
 		coalesce(p.state = 'open' AND s.state IN ('waiting', 'ready') AND s.first_sent_at IS NULL, false) AS unsent,
 		e.status = 'in_progress' AND EXISTS (SELECT 1 FROM send_pauses z WHERE z.by_person AND (z.company_id IS NULL OR z.company_id = e.company_id)) AS paused,
-		CASE WHEN e.status IN ('not_pushed', 'failed') THEN coalesce((SELECT d.reference FROM expenses d WHERE ` + alike + ` ORDER BY d.id LIMIT 1), '') ELSE '' END AS alike,
+		CASE WHEN e.status IN ('not_pushed', 'failed') THEN coalesce((SELECT d.reference FROM expenses d WHERE ` + alike + ` ORDER BY d.id + 0 LIMIT 1), '') ELSE '' END AS alike,
 		e.handled_reason, clock() AS now
 	FROM e
 		JOIN companies co ON co.id = e.company_id

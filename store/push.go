@@ -78,7 +78,6 @@ type Pushable struct {
 	PlatformKey      string     `db:"platform_key"`
 	PushedBy         string     `db:"pushed_by"` // who started the newest push
 	PushedAt         *time.Time `db:"pushed_at"`
-	Unsent           bool       // nothing of its cost was sent yet: the push can be withdrawn
 	Facts            Facts
 }
 
@@ -106,10 +105,9 @@ func (tx *Tx) Pushables(ctx context.Context, ids []int64) ([]Pushable, error) {
 		SELECT e.id, e.company_id, e.reference, e.status, co.example, co.deleted_at IS NOT NULL AS company_gone,
 			cn.id AS connection_id, coalesce(cn.status, '') AS connection_status,
 			coalesce(cn.platform_name, '') AS platform_name, coalesce(cn.platform_key, '') AS platform_key,
-			coalesce(u.email, '') AS pushed_by, p.created_at AS pushed_at,
-			coalesce(p.state = 'open' AND s.state IN ('waiting', 'ready') AND s.first_sent_at IS NULL, false) AS unsent, `+factsOf+` AS facts
+			coalesce(u.email, '') AS pushed_by, p.created_at AS pushed_at, `+factsOf+` AS facts
 		FROM expenses e JOIN companies co ON co.id = e.company_id LEFT JOIN `+accountingOf+` cn ON true
-			LEFT JOIN pushes p ON p.id = e.push_id LEFT JOIN push_steps s ON s.id = p.cost_step_id LEFT JOIN users u ON u.id = p.created_by
+			LEFT JOIN pushes p ON p.id = e.push_id LEFT JOIN users u ON u.id = p.created_by
 		WHERE e.id = ANY($1) ORDER BY e.id`, int64s(ids))
 	if err != nil {
 		return nil, fmt.Errorf("read expenses to push: %w", err)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -97,23 +98,11 @@ func foreseeSome(ctx context.Context, s *store.Store) (did bool, err error) {
 		if err != nil {
 			return err
 		}
-		pushables, err := tx.Pushables(ctx, batch.Items)
+		foreseen, err := outlooks(ctx, tx, batch)
 		if err != nil {
 			return err
 		}
-		found := make(map[int64]store.Pushable, len(pushables))
-		for _, p := range pushables {
-			found[p.ID] = p
-		}
-		var all []store.Foreseen
-		for _, id := range batch.Items {
-			f := store.Foreseen{ExpenseID: id, Why: gone}
-			if p, ok := found[id]; ok {
-				f = outlook(batch.Action, p)
-			}
-			all = append(all, f)
-		}
-		return tx.KeepForeseen(ctx, batch.Plan, all)
+		return tx.KeepForeseen(ctx, batch.Plan, foreseen)
 	})
 	if err != nil {
 		return false, fmt.Errorf("foresee a plan: %w", err)
@@ -121,14 +110,32 @@ func foreseeSome(ctx context.Context, s *store.Store) (did bool, err error) {
 	return did, nil
 }
 
-// outlook is what would become of an expense if a plan were carried out now.
-func outlook(action store.BulkAction, p store.Pushable) store.Foreseen {
-	f := store.Foreseen{ExpenseID: p.ID}
-	if action != store.BulkPush && action != store.BulkRetry {
-		f.Why = notDone(action, p.Status, p.Unsent)
-		return f
+// outlooks are what would become of the expenses of a batch if it were carried out now.
+func outlooks(ctx context.Context, tx *store.Tx, b store.PlanBatch) ([]store.Foreseen, error) {
+	if !b.Pushes() {
+		return notDone(ctx, tx, b, nil)
 	}
-	no, forecast := refuse(p, Button(action))
+	pushables, err := tx.Pushables(ctx, b.Items)
+	if err != nil {
+		return nil, err
+	}
+	found := make(map[int64]bool, len(pushables))
+	var all []store.Foreseen
+	for _, p := range pushables {
+		found[p.ID] = true
+		all = append(all, outlook(p, Button(b.Action)))
+	}
+	for _, id := range b.Items {
+		if !found[id] {
+			all = append(all, store.Foreseen{ExpenseID: id, Why: gone})
+		}
+	}
+	return all, nil
+}
+
+func outlook(p store.Pushable, button Button) store.Foreseen {
+	f := store.Foreseen{ExpenseID: p.ID}
+	no, forecast := refuse(p, button)
 	if no != nil {
 		f.Why, f.Insist = no.Short, no.Problem != nil
 	}
@@ -141,21 +148,43 @@ func outlook(action store.BulkAction, p store.Pushable) store.Foreseen {
 	return f
 }
 
-// notDone is why an expense of that status is not withdrawn, marked as handled outside or unmarked; "" when it is.
-func notDone(action store.BulkAction, s store.ExpenseStatus, unsent bool) string {
+// notDone says of the expenses of a batch that sends nothing, but for those that were done, why not.
+func notDone(ctx context.Context, tx *store.Tx, b store.PlanBatch, done []int64) ([]store.Foreseen, error) {
+	now, err := tx.Standings(ctx, b.Items)
+	if err != nil {
+		return nil, err
+	}
+	why := make(map[int64]string, len(b.Items))
+	for _, id := range b.Items {
+		why[id] = gone
+	}
+	for _, s := range now {
+		why[s.ID] = whyNot(b.Action, s)
+	}
+	var all []store.Foreseen
+	for _, id := range b.Items {
+		if !slices.Contains(done, id) {
+			all = append(all, store.Foreseen{ExpenseID: id, Why: why[id]})
+		}
+	}
+	return all, nil
+}
+
+// whyNot is why an expense is not withdrawn, marked as handled outside or unmarked; "" when it is.
+func whyNot(action store.BulkAction, s store.Standing) string {
 	switch action {
 	case store.BulkWithdraw:
 		switch {
-		case unsent:
+		case s.Unsent:
 			return ""
-		case s == store.InProgress, s == store.OnHold, s == store.NeedsChecking:
+		case s.Status == store.InProgress, s.Status == store.OnHold, s.Status == store.NeedsChecking:
 			return "sent already"
-		case s == store.Complete:
+		case s.Status == store.Complete:
 			return "in the ledger already"
 		}
 		return "no push to withdraw"
 	case store.BulkHandled:
-		switch s {
+		switch s.Status {
 		case store.NotPushed, store.Failed:
 			return ""
 		case store.Handled:
@@ -167,7 +196,7 @@ func notDone(action store.BulkAction, s store.ExpenseStatus, unsent bool) string
 		}
 		return "on their way"
 	case store.BulkUndo:
-		if s != store.Handled {
+		if s.Status != store.Handled {
 			return "not handled outside"
 		}
 	}
@@ -228,38 +257,14 @@ func pressBatch(ctx context.Context, tx *store.Tx, b store.PlanBatch) (done []in
 	if err != nil {
 		return nil, nil, err
 	}
-	left, err = othersOf(ctx, tx, b, done)
-	return done, left, err
-}
-
-// othersOf says of the expenses of a batch that were not done why not.
-func othersOf(ctx context.Context, tx *store.Tx, b store.PlanBatch, done []int64) (left []store.Foreseen, err error) {
-	were := make(map[int64]bool, len(done))
-	for _, id := range done {
-		were[id] = true
-	}
 	if len(done) == len(b.Items) {
-		return nil, nil
+		return done, nil, nil
 	}
-	now, err := tx.Pushables(ctx, b.Items)
-	if err != nil {
-		return nil, err
-	}
-	why := make(map[int64]string, len(now))
-	for _, p := range now {
-		if why[p.ID] = notDone(b.Action, p.Status, p.Unsent); why[p.ID] == "" {
-			why[p.ID] = "changed at that very moment"
+	left, err = notDone(ctx, tx, b, done)
+	for i := range left {
+		if left[i].Why == "" { // it became so since
+			left[i].Why = "changed at that very moment"
 		}
 	}
-	for _, id := range b.Items {
-		if were[id] {
-			continue
-		}
-		f := store.Foreseen{ExpenseID: id, Why: why[id]}
-		if f.Why == "" {
-			f.Why = gone
-		}
-		left = append(left, f)
-	}
-	return left, nil
+	return done, left, err
 }
