@@ -210,6 +210,9 @@ func (h *Handlers) planLeftOut(ctx context.Context, p store.Plan, part *views.Pl
 	}
 	if n > 0 {
 		part.LeftHead = number(n) + " cannot go as they are"
+		if n == 1 {
+			part.LeftHead = "1 cannot go as it is"
+		}
 		if p.State != store.PlanDraft {
 			part.LeftHead = number(n) + " left out"
 		}

@@ -141,7 +141,7 @@ func TestHandledOutside(t *testing.T) {
 
 	plan := v.choose("handled", ids...)
 	page = v.page(plan)
-	mustContain(t, page, "Mark 4 expenses as handled outside", `name="reason"`, "1 cannot go as they are", "Handled outside already")
+	mustContain(t, page, "Mark 4 expenses as handled outside", `name="reason"`, "1 cannot go as it is", "Handled outside already")
 	v.post(plan + "/start")
 	mustContain(t, v.page(plan), "Say why it was handled outside", "Nothing is done yet")
 	v.post(plan+"/start", "reason", "Year end")

@@ -295,7 +295,7 @@ type Foreseen struct {
 	Makes     []string `json:"makes"` // each is one account or supplier of one connection
 }
 
-// KeepForeseen keeps what would become of expenses of a plan, and looks for others that look the same.
+// KeepForeseen keeps what would become of expenses of a plan, and looks for others that look the same: pushed ones first.
 func (tx *Tx) KeepForeseen(ctx context.Context, p Plan, fs []Foreseen) error {
 	j, err := json.Marshal(fs)
 	if err != nil {
@@ -304,7 +304,7 @@ func (tx *Tx) KeepForeseen(ctx context.Context, p Plan, fs []Foreseen) error {
 	_, err = tx.ExecContext(ctx, `
 		UPDATE bulk_plan_items i SET judged = true, why = f.why, insist = f.insist, held = f.held,
 			makes = coalesce(ARRAY(SELECT jsonb_array_elements_text(nullif(f.makes, 'null'))), '{}'),
-			alike = CASE WHEN $3 AND (f.why = '' OR f.insist) THEN (SELECT min(d.id + 0) FROM expenses e JOIN expenses d ON `+alike+` WHERE e.id = i.expense_id) END
+			alike = CASE WHEN $3 AND (f.why = '' OR f.insist) THEN (SELECT (array_agg(d.id ORDER BY d.status IN ('not_pushed', 'failed'), d.id))[1] FROM expenses e JOIN expenses d ON `+alike+` WHERE e.id = i.expense_id) END
 		FROM jsonb_to_recordset($2) AS f (id bigint, why text, insist boolean, held boolean, makes jsonb) WHERE i.plan_id = $1 AND i.expense_id = f.id`,
 		p.ID, string(j), p.Pushes())
 	if err != nil {
