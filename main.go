@@ -149,11 +149,12 @@ func serve(ctx context.Context, c config.Serve, out io.Writer, log *slog.Logger)
 	reader := &ledger.Reader{Store: s, Codat: client, Log: log}
 	worker := &push.Worker{Store: s, Codat: client, Log: log, InFlight: inFlight}
 	sweeper := &push.Sweeper{Store: s, Codat: client, Log: log, ReadLedger: reader.ReadLedger}
+	bulk := &push.Bulk{Store: s, Log: log}
 	prover := &ledger.Prover{Store: s, Codat: client, Log: log, Reader: reader}
 	box := &inbox.Inbox{Store: s, Log: log, ReadCompany: reader.Ask}
 	site := handlers.New(handlers.Config{
 		Store: s, Intake: store.NewIntake(s), Sessions: sessions, Hub: hub, Verifier: verifier, Ledger: reader, Metrics: web.NewMetrics(hub), Log: log,
-		PublicURL: origin, Location: time.Local,
+		PublicURL: origin, Location: time.Local, CodatRate: c.CodatRate,
 		Wake: box.Wake, WakePush: worker.Wake, ReadCompany: reader.Ask,
 	})
 	routes, err := site.Routes()
@@ -171,6 +172,8 @@ func serve(ctx context.Context, c config.Serve, out io.Writer, log *slog.Logger)
 				case store.WorkChanged:
 					worker.Wake()
 					sweeper.Wake()
+				case store.PlanChanged:
+					bulk.Wake()
 				case store.CheckChanged:
 					prover.Wake()
 				case store.InboxChanged:
@@ -182,6 +185,7 @@ func serve(ctx context.Context, c config.Serve, out io.Writer, log *slog.Logger)
 	parts.Go(func() error { return site.Run(ctx) })
 	parts.Go(func() error { return box.Run(ctx) })
 	parts.Go(func() error { return worker.Run(ctx) })
+	parts.Go(func() error { return bulk.Run(ctx) })
 	parts.Go(func() error { return sweeper.Run(ctx) })
 	parts.Go(func() error { return prover.Run(ctx) })
 	parts.Go(func() error {

@@ -32,6 +32,8 @@ func locked(e store.Expense) string {
 		return e.Reference + " is locked while it waits for its connection. Withdraw it to change it."
 	case store.Complete:
 		return e.Reference + " is in the ledger. Change it there: what is here stays as it was booked."
+	case store.Handled:
+		return e.Reference + " was handled outside. Undo that first; then it can be changed."
 	case store.NeedsChecking:
 		return e.Reference + " is locked because it may be in the ledger. Say first whether it is there."
 	}
@@ -244,6 +246,8 @@ func (h *Handlers) expenseDelete(w http.ResponseWriter, r *http.Request, who sto
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		return h.done(w, r, list, "That expense is not here any more.")
+	case errors.Is(err, store.ErrLocked) && e.Status == store.Handled:
+		return h.done(w, r, here(r, id), e.Reference+" was handled outside, so it stays.")
 	case errors.Is(err, store.ErrLocked):
 		return h.done(w, r, here(r, id), e.Reference+" has been pushed before, so it stays.")
 	case err != nil:

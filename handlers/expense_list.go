@@ -77,7 +77,7 @@ func statusTabs(f store.ExpenseFilter, counts map[store.ExpenseStatus]int) []vie
 
 var tabWords = map[store.ExpenseStatus]string{
 	store.NotPushed: "Not pushed", store.InProgress: "In progress", store.Complete: "Complete", store.Failed: "Failed",
-	store.NeedsChecking: "Needs checking", store.OnHold: "On hold",
+	store.NeedsChecking: "Needs checking", store.OnHold: "On hold", store.Handled: "Handled outside",
 }
 
 func companyOptions(companies []store.Company, chosen int64) []views.Option {

@@ -57,7 +57,7 @@ func (h *Handlers) expensePage(w http.ResponseWriter, r *http.Request, who store
 	page := views.ExpensePage{
 		Frame: s.Frame, ID: id, Reference: e.Reference, Badge: expenseBadge(i, c), Amount: store.FormatAmount(e.Total, e.Currency),
 		Action: rowAction(i), Story: story(e, activities, pushes, deliveries, s.May, c), TimesIn: c.zoneName(), Facts: expenseFacts(e, i, activities, c),
-		Note: e.Note, Ledger: platformOr(i.Platform), Withdraw: i.Unsent, Edit: e.Status.Editable(), Delete: e.PushID == nil,
+		Note: e.Note, Ledger: platformOr(i.Platform), Withdraw: i.Unsent, Edit: e.Status.Editable(), Delete: e.PushID == nil && e.Status != store.Handled,
 		List: list.url(), Keep: list.kept(),
 	}
 	if page.Action == "Fix" { // here
@@ -67,6 +67,10 @@ func (h *Handlers) expensePage(w http.ResponseWriter, r *http.Request, who store
 		return err
 	}
 	page.Preflight = preflight(i, s.May)
+	page.Handled = handledPart(e, s.May)
+	if page.Alike, err = h.alike(ctx, e); err != nil {
+		return err
+	}
 	for _, want := range push.Creates(page.Ledger, i.PlatformKey, i.Facts) {
 		page.Creates = append(page.Creates, views.Want{Kind: stepKinds[want.Kind], Text: want.Text})
 	}
@@ -85,7 +89,9 @@ func (h *Handlers) expensePage(w http.ResponseWriter, r *http.Request, who store
 		page.Pushes = append(page.Pushes, pushItem(p, c))
 	}
 	if len(pushes) > 0 {
-		page.Why = why(pushes[0], i, expenseURL(id)+"/edit"+page.Keep.Suffix(), s.May)
+		if !page.Handled.Is {
+			page.Why = why(pushes[0], i, expenseURL(id)+"/edit"+page.Keep.Suffix(), s.May)
+		}
 		page.Steps = sequence(pushes[0], e.Status, c)
 		page.Reverse = reverse(e, pushes[0])
 		if !i.Unsent && page.Reverse == nil {

@@ -32,6 +32,7 @@ type Config struct {
 
 	PublicURL string         // where people reach us: "https://tallylight.example.com"
 	Location  *time.Location // the zone of the times on pages
+	CodatRate float64        // requests a second to Codat at most
 
 	Wake        func()               // a delivery was stored
 	WakePush    func()               // a push was planned

@@ -23,6 +23,7 @@ const (
 	expensesTopic    = "expenses"
 	connectionsTopic = "connections"
 	deliveriesTopic  = "deliveries" // for administrators
+	plansTopic       = "plans"
 )
 
 // live is the stream of a page. It does not count as use of the session: a page left open does not keep anybody signed in.
@@ -60,6 +61,7 @@ func withoutDeliveries(r *http.Request) (*http.Request, error) {
 const (
 	mostAtOnce  = 500                    // changed rows that are read and rendered; more, and the pages read themselves
 	countsPause = 500 * time.Millisecond // between two counts
+	plansPause  = time.Second            // between two readings of plans that are watched
 	pagesPause  = 5 * time.Second        // between two readings of whole pages
 )
 
@@ -82,7 +84,7 @@ func (h *Handlers) Announce(changes []store.Change) {
 	}
 	for _, c := range changes {
 		switch c.Kind {
-		case store.ExpenseChanged, store.ConnectionChanged, store.LedgerChanged, store.PauseChanged, store.NoticeChanged:
+		case store.ExpenseChanged, store.ConnectionChanged, store.LedgerChanged, store.PauseChanged, store.NoticeChanged, store.PlanChanged:
 			n.changed[c] = true
 		case store.DeliveryChanged: // every webhook is one: they must not crowd out the rest while nobody looks
 			if h.Hub.Watching(deliveriesTopic) {
@@ -130,7 +132,7 @@ func (h *Handlers) Run(ctx context.Context) error {
 	if newest, err := h.Store.Deliveries(ctx, store.DeliveryFilter{}, 1); err == nil && len(newest) == 1 {
 		h.newestDelivery = newest[0].ID
 	}
-	var counts, pages <-chan time.Time // when they are due
+	var counts, pages, plans <-chan time.Time // when they are due
 	stale := false
 	for {
 		select {
@@ -139,6 +141,9 @@ func (h *Handlers) Run(ctx context.Context) error {
 		case <-counts:
 			counts = nil
 			h.publishCounts(ctx)
+		case <-plans:
+			plans = nil
+			h.publishPlans(ctx)
 		case <-pages:
 			pages = nil
 			if stale {
@@ -147,6 +152,9 @@ func (h *Handlers) Run(ctx context.Context) error {
 			}
 		case <-h.news.wake:
 			changed, missed := h.news.take()
+			if plans == nil && h.Hub.Watching(plansTopic) {
+				plans = time.After(plansPause)
+			}
 			if missed {
 				h.Hub.Resync()
 				continue

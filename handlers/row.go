@@ -17,6 +17,7 @@ var statusWords = map[store.ExpenseStatus]string{
 	store.Failed:        "Push failed",
 	store.NeedsChecking: "Needs checking",
 	store.OnHold:        "On hold",
+	store.Handled:       "Handled outside",
 }
 
 // expenseRow is an expense in a list. It is the same for everybody, and may stay on a screen for hours: its times are times
@@ -60,9 +61,9 @@ func andNow(i store.ExpenseItem, c clock) string {
 		case i.ConnectionStatus != store.Linked && can:
 			return connectionTrouble(i, c)
 		case i.PushedAt != nil:
-			return "withdrawn · " + or(words, "ready again")
+			words = "withdrawn · " + or(words, "ready again")
 		}
-		return or(words, "ready")
+		return looksLike(or(words, "ready"), i)
 	case store.InProgress:
 		return underWay(i, c)
 	case store.Complete:
@@ -72,14 +73,16 @@ func andNow(i store.ExpenseItem, c clock) string {
 		return c.at(i.StatusAt)
 	case store.Failed, store.NeedsChecking:
 		if i.Cause == "" {
-			return c.at(i.StatusAt)
+			return looksLike(c.at(i.StatusAt), i)
 		}
 		kind, _, _ := strings.Cut(i.FailedStep, " ")
 		short := explain.Explain(explain.Cause(i.Cause), i.Subject, explain.Fact{Platform: i.Platform, Kind: kind}).Short
 		if i.FailedStep != "" {
-			return capital(i.FailedStep) + " · " + short
+			short = capital(i.FailedStep) + " · " + short
 		}
-		return short
+		return looksLike(short, i)
+	case store.Handled:
+		return i.Handled
 	case store.OnHold:
 		switch i.ConnectionStatus {
 		case "":
@@ -90,6 +93,14 @@ func andNow(i store.ExpenseItem, c clock) string {
 		return connectionTrouble(i, c)
 	}
 	return ""
+}
+
+// looksLike adds to what is said of an expense that another looks the same, which is to be known before it is pushed.
+func looksLike(said string, i store.ExpenseItem) string {
+	if i.Alike == "" {
+		return said
+	}
+	return said + " · looks like " + i.Alike
 }
 
 func connectionTrouble(i store.ExpenseItem, c clock) string {

@@ -112,6 +112,10 @@ func activityText(a store.Activity, pushes []store.Push) string {
 		return "Its connection was replaced, and the push was planned anew for the new one"
 	case "withdrew":
 		return a.Actor + " withdrew the push: nothing of it was on its way"
+	case "handled outside":
+		return a.Actor + " marked it as handled outside: " + detailOf(a.Detail).Reason
+	case "undid handled outside":
+		return a.Actor + " undid that it was handled outside"
 	case "changed":
 		return a.Actor + " changed it"
 	case "kept as booked":
@@ -156,6 +160,7 @@ type activityDetail struct {
 	Changed  []store.Difference
 	Currency string
 	Record   string
+	Reason   string
 }
 
 func detailOf(j json.RawMessage) activityDetail {

@@ -81,6 +81,8 @@ func whyNotWithdrawn(i store.ExpenseItem) string {
 		return i.Reference + " is in the ledger already."
 	case store.NeedsChecking:
 		return i.Reference + " has been sent and needs checking."
+	case store.Handled:
+		return i.Reference + " was handled outside."
 	}
 	return i.Reference + " has no push to withdraw."
 }

@@ -22,6 +22,7 @@ const (
 	PauseChanged      ChangeKind = "pause"  // sending was paused or resumed; ID is the company's, 0 for all
 	NoticeChanged     ChangeKind = "notice" // a notice or a foreign operation appeared, or was dealt with; ID is 0
 	CheckChanged      ChangeKind = "check"  // a check of a connection became due; ID is 0
+	PlanChanged       ChangeKind = "plan"   // a plan of many expenses came further; ID is the plan's
 	WorkChanged       ChangeKind = "work"   // a step became due; ID is 0
 	InboxChanged      ChangeKind = "inbox"  // a delivery waits to be applied; ID is 0
 )

@@ -75,14 +75,14 @@ func (tx *Tx) UpdateExpense(ctx context.Context, by User, id int64, n NewExpense
 		SubjectID: &id, Subject: r.Reference, Detail: detail})
 }
 
-// DeleteExpense removes an expense that was never pushed; ErrLocked otherwise.
+// DeleteExpense removes an expense that was never pushed nor handled outside; ErrLocked otherwise.
 func (s *Store) DeleteExpense(ctx context.Context, by User, id int64) error {
 	return s.InTx(ctx, func(tx *Tx) error {
 		was, err := tx.lockExpense(ctx, id)
 		if err != nil {
 			return err
 		}
-		if was.PushID != nil {
+		if was.PushID != nil || was.Status == Handled {
 			return ErrLocked
 		}
 		if _, err := tx.ExecContext(ctx, `DELETE FROM expenses WHERE id = $1`, id); err != nil {

@@ -24,10 +24,11 @@ const (
 	Failed        ExpenseStatus = "failed"         // it is not in the ledger; Retry pushes it anew
 	NeedsChecking ExpenseStatus = "needs_checking" // it may be in the ledger; a person must look
 	OnHold        ExpenseStatus = "on_hold"        // its connection is down; nothing of it was sent
+	Handled       ExpenseStatus = "handled"        // a person has dealt with it outside; undone, it is what it was
 )
 
 // Statuses are all of them, in the order people read them.
-var Statuses = []ExpenseStatus{NotPushed, InProgress, Complete, Failed, NeedsChecking, OnHold}
+var Statuses = []ExpenseStatus{NotPushed, InProgress, Complete, Failed, NeedsChecking, OnHold, Handled}
 
 // Expense is one cost to be booked. IssueDate is a date: midnight UTC, never shifted. Rate is units of the company's base
 // currency for one of Currency, nil when it is the same currency.
@@ -48,6 +49,7 @@ type Expense struct {
 	Status      ExpenseStatus
 	StatusAt    time.Time `db:"status_at"`
 	PushID      *int64    `db:"push_id"`
+	Reason      string    `db:"handled_reason"` // why it was handled outside, "" when it was not
 	Source      string
 	CreatedBy   *int64    `db:"created_by"`
 	CreatedAt   time.Time `db:"created_at"`
@@ -64,7 +66,7 @@ type Line struct {
 }
 
 const expenseColumns = `e.id, e.company_id, e.reference, e.issue_date, e.supplier, e.description, e.note, e.currency, e.rate,
-	e.paid_from, e.net, e.tax, e.total, e.status, e.status_at, e.push_id, e.source, e.created_by, e.created_at`
+	e.paid_from, e.net, e.tax, e.total, e.status, e.status_at, e.push_id, e.handled_reason, e.source, e.created_by, e.created_at`
 
 // NewExpense is an expense to be entered, by a form, a file or another system.
 type NewExpense struct {

@@ -44,6 +44,8 @@ type ExpenseItem struct {
 	WaitsFor   string     `db:"waits_for"`   // what must be in the ledger first: "account Travel"
 	WaitsState StepState  `db:"waits_state"` // how its step stands
 	Asking     bool       // a webhook told of a failure; the reason is being read
+	Alike      string     // the reference of another expense that looks the same, of one that can be pushed; "" for none
+	Handled    string     `db:"handled_reason"` // why it was handled outside
 	Unsent     bool       // nothing of its cost was sent yet: the push can be withdrawn
 	Checking   bool       // its connection is asked first whether it works
 	Paused     bool       // a person has paused sending, of all or of its company
@@ -65,7 +67,8 @@ const expenseItems = `
 		coalesce(p.state = 'open' AND s.state IN ('waiting', 'ready') AND s.first_sent_at IS NULL, false) AS unsent,
 		e.status = 'in_progress' AND EXISTS (SELECT 1 FROM send_pauses z WHERE z.by_person AND (z.company_id IS NULL OR z.company_id = e.company_id)) AS paused,
 		` + askedFirst + ` AS checking,
-		clock() AS now
+		CASE WHEN e.status IN ('not_pushed', 'failed') THEN coalesce((SELECT d.reference FROM expenses d WHERE ` + alike + ` ORDER BY d.id + 0 LIMIT 1), '') ELSE '' END AS alike,
+		e.handled_reason, clock() AS now
 	FROM e
 		JOIN companies co ON co.id = e.company_id
 		LEFT JOIN pushes p ON p.id = e.push_id

@@ -71,6 +71,7 @@ type Pushable struct {
 	Reference        string
 	Status           ExpenseStatus
 	Example          bool
+	CompanyGone      bool       `db:"company_gone"`  // from Codat
 	ConnectionID     *int64     `db:"connection_id"` // nil: the company has no accounting connection
 	ConnectionStatus string     `db:"connection_status"`
 	PlatformName     string     `db:"platform_name"`
@@ -94,14 +95,18 @@ func (tx *Tx) LockPushables(ctx context.Context, ids []int64) ([]Pushable, error
 	if _, err := tx.ExecContext(ctx, `SELECT 1 FROM expenses WHERE id = ANY($1) ORDER BY id FOR UPDATE`, int64s(ids)); err != nil {
 		return nil, fmt.Errorf("lock expenses to push: %w", err)
 	}
+	return tx.Pushables(ctx, ids)
+}
+
+// Pushables reads the expenses with those ids without locking them: for a forecast.
+func (tx *Tx) Pushables(ctx context.Context, ids []int64) ([]Pushable, error) {
 	var ps []Pushable
 	err := tx.SelectContext(ctx, &ps, `
-		SELECT e.id, e.company_id, e.reference, e.status, co.example,
+		SELECT e.id, e.company_id, e.reference, e.status, co.example, co.deleted_at IS NOT NULL AS company_gone,
 			cn.id AS connection_id, coalesce(cn.status, '') AS connection_status,
 			coalesce(cn.platform_name, '') AS platform_name, coalesce(cn.platform_key, '') AS platform_key,
 			coalesce(u.email, '') AS pushed_by, p.created_at AS pushed_at, `+factsOf+` AS facts
-		FROM expenses e JOIN companies co ON co.id = e.company_id AND co.deleted_at IS NULL
-			LEFT JOIN `+accountingOf+` cn ON true
+		FROM expenses e JOIN companies co ON co.id = e.company_id LEFT JOIN `+accountingOf+` cn ON true
 			LEFT JOIN pushes p ON p.id = e.push_id LEFT JOIN users u ON u.id = p.created_by
 		WHERE e.id = ANY($1) ORDER BY e.id`, int64s(ids))
 	if err != nil {

@@ -43,7 +43,7 @@ func TestSeedTopsUp(t *testing.T) {
 	sum := -len(mine)
 	for _, status := range store.Statuses {
 		sum += counts[status]
-		if counts[status] == 0 {
+		if counts[status] == 0 && status != store.Handled {
 			t.Errorf("no expense is %s", status)
 		}
 	}

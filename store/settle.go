@@ -465,7 +465,7 @@ func (tx *Tx) asBooked(ctx context.Context, expenseIDs []int64) error {
 // badgeOfSettled gives the expenses of the settled pushes the badge $2, and tells the record.
 const badgeOfSettled = `
 	badge AS (
-		UPDATE expenses e SET status = $2, status_at = clock() FROM settled WHERE e.id = settled.expense_id AND e.push_id = settled.id
+		UPDATE expenses e SET status = $2, status_at = clock(), handled_was = NULL, handled_reason = '' FROM settled WHERE e.id = settled.expense_id AND e.push_id = settled.id
 		RETURNING e.id, e.reference, e.company_id),
 	told AS (
 		INSERT INTO activity (company_id, actor, verb, subject_kind, subject_id, subject)
@@ -560,7 +560,7 @@ func (tx *Tx) sendAfterSync(ctx context.Context, s settledStep) (bool, error) {
 }
 
 // lateSuccess notes that a step which we gave up has succeeded after all. An expense that was not pushed again is in the ledger then,
-// and says so; somebody may have booked it by hand meanwhile.
+// and says so, though somebody may have booked it by hand or handled it outside meanwhile.
 func (tx *Tx) lateSuccess(ctx context.Context, s settledStep, o Outcome) error {
 	kind := "may_be_booked_twice"
 	if s.Kind != DirectCostStep {
@@ -587,7 +587,7 @@ func (tx *Tx) lateSuccess(ctx context.Context, s settledStep, o Outcome) error {
 		err := tx.SelectContext(ctx, &booked, `
 			WITH settled AS (
 				UPDATE pushes p SET state = $2, cause = '', subject = '' FROM expenses e
-				WHERE p.cost_step_id = $1 AND p.state = 'failed' AND e.push_id = p.id AND e.status = 'failed'
+				WHERE p.cost_step_id = $1 AND p.state = 'failed' AND e.push_id = p.id AND e.status IN ('failed', 'handled')
 				RETURNING p.id, p.expense_id, p.company_id),
 			step AS (
 				UPDATE push_steps SET state = 'success', error = NULL, told_by = $3 WHERE id = $1 AND state = 'failed' AND EXISTS (SELECT 1 FROM settled)),

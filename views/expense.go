@@ -22,7 +22,7 @@ func wayTitle(s store.ExpenseStatus) string {
 	switch s {
 	case store.Complete:
 		return "How it reached the ledger"
-	case store.Failed:
+	case store.Failed, store.Handled:
 		return "How far it came"
 	}
 	return "On its way to the ledger"

@@ -17,6 +17,8 @@ func rest(status string) string {
 		return "Nothing needs checking"
 	case store.OnHold:
 		return "Nothing is on hold"
+	case store.Handled:
+		return "Nothing was handled outside"
 	}
 	return "No expense matches"
 }
@@ -24,7 +26,7 @@ func rest(status string) string {
 // restIcon is a tick where nothing of that status is good news.
 func restIcon(status string) string {
 	switch store.ExpenseStatus(status) {
-	case store.InProgress, store.Complete:
+	case store.InProgress, store.Complete, store.Handled:
 		return "not_pushed"
 	}
 	return "complete"

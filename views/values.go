@@ -145,20 +145,22 @@ type ExpensePage struct {
 	Amount    string
 	Action    string       // Push, Retry, Check or ""
 	Why       *Explanation // of the newest push, when it failed or needs checking
-	Preflight *Preflight   // what would fail if it were pushed as it is, nil for nothing
-	Others    Others       // expenses that failed with it
-	Creates   []Want       // what a push makes in the ledger first
-	Ledger    string       // whose ledger: "Xero"
-	Steps     []StepBox    // of the newest push: its way to the ledger
-	Withdraw  bool         // nothing of it was sent yet: it can be withdrawn
-	Edit      bool         // it can be changed
-	Locked    string       // why it cannot, a sentence; "" when it can, or Withdraw or Reverse says more
-	Reverse   *Reverse     // how it is taken back, when it is in the ledger
-	Delete    bool         // it was never pushed
-	Story     []StoryLine  // oldest first
-	TimesIn   string       // the zone of all times on the page: "Europe/Berlin (CET)"
-	Messages  Link         // the webhooks about it, for administrators
-	Facts     []Fact       // date, supplier, company, connection, paid from, entered by
+	Alike     []PlanPair   // others that look the same, of one that can be pushed
+	Handled   HandledPart
+	Preflight *Preflight  // what would fail if it were pushed as it is, nil for nothing
+	Others    Others      // expenses that failed with it
+	Creates   []Want      // what a push makes in the ledger first
+	Ledger    string      // whose ledger: "Xero"
+	Steps     []StepBox   // of the newest push: its way to the ledger
+	Withdraw  bool        // nothing of it was sent yet: it can be withdrawn
+	Edit      bool        // it can be changed
+	Locked    string      // why it cannot, a sentence; "" when it can, or Withdraw or Reverse says more
+	Reverse   *Reverse    // how it is taken back, when it is in the ledger
+	Delete    bool        // it was never pushed
+	Story     []StoryLine // oldest first
+	TimesIn   string      // the zone of all times on the page: "Europe/Berlin (CET)"
+	Messages  Link        // the webhooks about it, for administrators
+	Facts     []Fact      // date, supplier, company, connection, paid from, entered by
 	Lines     []LineItem
 	Tax       string // the sum of the lines' tax, "" when there is none
 	Note      string

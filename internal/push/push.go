@@ -26,6 +26,7 @@ type Pressed struct {
 type Refused struct {
 	ID       int64
 	Sentence string
+	Short    string   // the same without its name, as it is said of many: "in the ledger already"
 	Problem  *Problem // what would fail: a person may have it pushed anyway. nil where nobody can
 }
 
@@ -78,21 +79,16 @@ func press(ctx context.Context, tx *store.Tx, by store.User, button Button, why 
 	found := make(map[int64]bool, len(pushables))
 	for _, p := range pushables {
 		found[p.ID] = true
-		if no := refusal(p, button); no != "" {
-			done.Refused = append(done.Refused, Refused{ID: p.ID, Sentence: no})
-			continue
-		}
-		f := foresee(p.PlatformName, p.PlatformKey, p.Facts)
-		problem := f.stops()
-		if problem != nil && why == "" {
-			done.Refused = append(done.Refused, Refused{p.ID, p.Reference + " cannot be pushed: " + problem.Short + ".", problem})
+		no, f := refuse(p, button)
+		if no != nil && (no.Problem == nil || why == "") {
+			done.Refused = append(done.Refused, *no)
 			continue
 		}
 		planned := plan(p, button, f)
 		switch {
 		case why == anew:
 			planned.Verb = "planned anew"
-		case problem != nil:
+		case no != nil:
 			planned.Verb += " anyway"
 		}
 		plans = append(plans, planned)
@@ -103,7 +99,7 @@ func press(ctx context.Context, tx *store.Tx, by store.User, button Button, why 
 	}
 	for _, id := range ids {
 		if !found[id] {
-			done.Refused = append(done.Refused, Refused{ID: id, Sentence: "This expense is not here any more."})
+			done.Refused = append(done.Refused, Refused{ID: id, Sentence: "This expense is not here any more.", Short: gone})
 		}
 	}
 	if len(plans) == 0 {
@@ -169,29 +165,48 @@ func replan(ctx context.Context, s *store.Store) error {
 	}
 }
 
-// refusal is why the button does not start a push of p, "" when it does.
-func refusal(p store.Pushable, button Button) string {
+// gone is said of expenses that were deleted.
+const gone = "not here any more"
+
+// refuse is why the button does not start a push of p, nil when it does, and what such a push would do.
+func refuse(p store.Pushable, button Button) (*Refused, forecast) {
+	if sentence, short := refusal(p, button); sentence != "" {
+		return &Refused{ID: p.ID, Sentence: sentence, Short: short}, forecast{}
+	}
+	f := foresee(p.PlatformName, p.PlatformKey, p.Facts)
+	if problem := f.stops(); problem != nil {
+		return &Refused{p.ID, p.Reference + " cannot be pushed: " + problem.Short + ".", problem.Short, problem}, f
+	}
+	return nil, f
+}
+
+// refusal is why the button does not start a push of p whatever anybody insists on, "" when it does; of p itself and of many.
+func refusal(p store.Pushable, button Button) (sentence, short string) {
 	by := ""
 	if p.PushedBy != "" {
 		by = " by " + p.PushedBy
 	}
 	switch {
 	case p.Example:
-		return p.Reference + " is an example and is never sent."
+		return p.Reference + " is an example and is never sent.", "examples, which are never sent"
 	case p.Status == store.InProgress:
-		return p.Reference + " is on its way already: pushed" + by + "."
+		return p.Reference + " is on its way already: pushed" + by + ".", "on their way already"
 	case p.Status == store.OnHold:
-		return p.Reference + " was pushed" + by + " and goes on by itself when its connection is back."
+		return p.Reference + " was pushed" + by + " and goes on by itself when its connection is back.", "waiting for their connection already"
 	case p.Status == store.Complete:
-		return p.Reference + " is in the ledger already."
+		return p.Reference + " is in the ledger already.", "in the ledger already"
 	case p.Status == store.NeedsChecking:
-		return p.Reference + " may be in the ledger already. Look there first."
+		return p.Reference + " may be in the ledger already. Look there first.", "may be in the ledger already: they need checking first"
+	case p.Status == store.Handled:
+		return p.Reference + " was handled outside. Undo that first.", "handled outside"
 	case p.Status == store.Failed && button == Push:
-		return p.Reference + " failed before. Press Retry to push it again."
+		return p.Reference + " failed before. Press Retry to push it again.", "failed before: Retry pushes them again"
 	case p.Status == store.NotPushed && button == Retry:
-		return p.Reference + " has not been pushed yet. Press Push."
+		return p.Reference + " has not been pushed yet. Press Push.", "not pushed yet: Push sends them"
+	case p.CompanyGone:
+		return p.Reference + " cannot go anywhere: its company is gone from Codat.", "their company is gone from Codat"
 	case p.ConnectionID == nil:
-		return p.Reference + " cannot go anywhere: its company has no accounting connection."
+		return p.Reference + " cannot go anywhere: its company has no accounting connection.", "no accounting connection"
 	}
-	return ""
+	return "", ""
 }

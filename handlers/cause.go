@@ -1,0 +1,168 @@
+package handlers
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+
+	"tallylight/internal/explain"
+	"tallylight/store"
+	"tallylight/views"
+	"tallylight/web"
+)
+
+const (
+	causesShown = 50 // groups on the page
+	fewPlaces   = 3  // companies of a group that are named
+)
+
+// causes has the failed expenses grouped by why they failed, with where that is mended and a button that retries a whole group. It takes
+// the list's filter from the address.
+func (h *Handlers) causes(w http.ResponseWriter, r *http.Request, who store.User) error {
+	ctx, q := r.Context(), r.URL.Query()
+	companies, err := h.companiesWith(ctx, q.Get("company"))
+	if err != nil {
+		return err
+	}
+	f := readFilter(q, companies)
+	f.Status = store.Failed
+	groups, err := h.Store.CauseGroups(ctx, f)
+	if err != nil {
+		return err
+	}
+	all, err := h.Store.CausePlaces(ctx, f, fewPlaces)
+	if err != nil {
+		return err
+	}
+	places := map[[2]string][]store.CausePlace{}
+	for _, p := range all {
+		key := [2]string{p.Cause, p.Subject}
+		places[key] = append(places[key], p)
+	}
+	s, err := h.frame(w, r, who, "/expenses", "Failed, by cause")
+	if err != nil {
+		return err
+	}
+	page := views.CausesPage{Frame: s.Frame, Clear: "/expenses/causes", List: listURL(f)}
+	page.Live, page.Show = expensesTopic, show()
+	for _, c := range chips(f, companies) {
+		c.Drop = strings.Replace(c.Drop, "/expenses", "/expenses/causes", 1)
+		page.Chips = append(page.Chips, c)
+	}
+	for n, g := range groups {
+		if n == causesShown {
+			page.More = fmt.Sprintf("%s more causes have fewer expenses each.", capital(number(len(groups)-n)))
+			break
+		}
+		page.Groups = append(page.Groups, causeOf(f, g, places[[2]string{g.Cause, g.Subject}], s.May))
+	}
+	return web.Render(w, r, http.StatusOK, views.Causes(page))
+}
+
+// causeOf is a group as it is shown. f chose it.
+func causeOf(f store.ExpenseFilter, g store.CauseGroup, places []store.CausePlace, may views.Rights) views.Cause {
+	platform := ""
+	for i, p := range places {
+		if i == 0 {
+			platform = p.Platform
+		}
+		if p.Platform != platform {
+			platform = "" // several: the words say "the accounting software"
+			break
+		}
+	}
+	if g.Companies > len(places) {
+		platform = ""
+	}
+	x := explain.Explain(explain.Cause(g.Cause), g.Subject, explain.Fact{Platform: platform})
+	f.Cause, f.Subject = g.Cause, g.Subject
+	c := views.Cause{Count: expenses(g.Expenses) + " of " + companiesOf(g.Companies), Sums: money(g.Sums), Text: x.Cause, Do: x.Do, Who: x.Who,
+		Show: listURL(f), Retry: "Retry all " + number(g.Expenses), Filters: filterFieldsOf(f)}
+	switch g.Expenses {
+	case 1:
+		c.Retry = "Retry it"
+	case 2:
+		c.Retry = "Retry both"
+	}
+	for _, p := range places {
+		switch link := mendingOf(explain.Cause(g.Cause), x.Link); link {
+		case inMapping:
+			c.Mends = append(c.Mends, views.Link{Text: "Mapping of " + p.Company, Href: mappingURL(p.CompanyID, mappingKindFor(g.Cause))})
+		case inConnection:
+			c.Mends = append(c.Mends, views.Link{Text: "Open " + p.Company, Href: companyURL(p.CompanyID)})
+		case inExpense:
+			if may.Enter && g.Expenses == 1 {
+				c.Mends = append(c.Mends, views.Link{Text: "Edit the expense", Href: expenseURL(p.ExpenseID) + "/edit"})
+			}
+		}
+	}
+	return c
+}
+
+func companiesOf(n int) string {
+	if n == 1 {
+		return "1 company"
+	}
+	return number(n) + " companies"
+}
+
+// filterFieldsOf are what a form says beside, to choose what f does. The value of a cause is said even where there is none.
+func filterFieldsOf(f store.ExpenseFilter) []views.Field {
+	var out []views.Field
+	for _, pair := range []views.Field{
+		{Name: "status", Value: string(f.Status)}, {Name: "company", Value: idOrNone(f.CompanyID)}, {Name: "q", Value: f.Text},
+		{Name: "from", Value: dateOrNone(f.From)}, {Name: "to", Value: dateOrNone(f.To)}, {Name: "min", Value: amountOrNone(f.Min)},
+		{Name: "max", Value: amountOrNone(f.Max)}, {Name: "currency", Value: f.Currency}, {Name: "supplier", Value: f.Supplier}, {Name: "cause", Value: f.Cause},
+	} {
+		if pair.Value != "" {
+			out = append(out, pair)
+		}
+	}
+	return append(out, views.Field{Name: "subject", Value: f.Subject})
+}
+
+func idOrNone(id int64) string {
+	if id == 0 {
+		return ""
+	}
+	return fmt.Sprint(id)
+}
+
+type mending string
+
+const (
+	inMapping    mending = "mapping"
+	inConnection mending = "connection"
+	inExpense    mending = "expense"
+	nowhere      mending = ""
+)
+
+// mendingOf is where a cause is mended: what a text means in the ledger is said in the company's mapping, whatever else may help.
+func mendingOf(c explain.Cause, link explain.Link) mending {
+	switch {
+	case mappingKindFor(string(c)) != "":
+		return inMapping
+	case link == explain.LinkConnection, link == explain.LinkCompany:
+		return inConnection
+	case link == explain.LinkExpense:
+		return inExpense
+	}
+	return nowhere
+}
+
+// mappingKindFor is the kind of mapping that mends a cause, "" for none.
+func mappingKindFor(cause string) store.MappingKind {
+	switch explain.Cause(cause) {
+	case explain.CauseNoAccount, explain.CauseAmbiguousAccount, "account_archived", "account_inactive", "account_type", "account_not_found", "account_missing", "account_category":
+		return store.AccountMapping
+	case explain.CauseNoBankAccount, explain.CauseAmbiguousBankAccount, "bank_account_type", "bank_account_not_found", "bank_account_missing", "bank_account_inactive":
+		return store.BankMapping
+	case explain.CauseNoSupplier, explain.CauseAmbiguousSupplier, "supplier_inactive", "supplier_not_found", "supplier_missing":
+		return store.SupplierMapping
+	case explain.CauseNoTaxRate, "tax_rate_not_allowed", "tax_rate_not_found", "tax_rate_missing":
+		return store.TaxRateMapping
+	case "tracking_not_found", "tracking_conflict":
+		return store.TrackingMapping
+	}
+	return ""
+}

@@ -1,0 +1,330 @@
+package handlers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"tallylight/store"
+	"tallylight/views"
+	"tallylight/web"
+)
+
+// planWords are how an action is said of "1,284 expenses".
+var planWords = map[store.BulkAction]struct{ title, button, done string }{
+	store.BulkPush:     {"Push %s", "Push %s", "pushed"},
+	store.BulkRetry:    {"Retry %s", "Retry %s", "retried"},
+	store.BulkWithdraw: {"Withdraw %s", "Withdraw %s", "withdrawn"},
+	store.BulkHandled:  {"Mark %s as handled outside", "Mark %s as handled outside", "marked as handled outside"},
+	store.BulkUndo:     {"Undo handled outside for %s", "Undo it for %s", "no longer handled outside"},
+}
+
+func planTitle(p store.Plan, n int) string {
+	return fmt.Sprintf(planWords[p.Action].title, expenses(n))
+}
+
+const fewPlanned = 3 // expenses of a group that are named
+
+// planPart is all of a plan that changes, the same for everybody, with its title.
+func (h *Handlers) planPart(ctx context.Context, p store.Plan) (part views.Plan, title string, err error) {
+	t, err := h.Store.PlanTally(ctx, p.ID)
+	if err != nil {
+		return part, "", err
+	}
+	title = planTitle(p, t.All)
+	part = views.Plan{ID: p.ID, State: string(p.State)}
+	now, err := h.Store.Now(ctx)
+	if err != nil {
+		return part, "", err
+	}
+	c := clock{now, h.Location}
+	part.Facts = planFacts(p, c)
+	if p.State == store.PlanDraft && t.Unjudged > 0 {
+		part.State, part.Head, part.Lead = "looking", "Looking at them", "Nothing is done yet. What would become of each is being looked up."
+		part.Bar = views.Bar{Value: t.All - t.Unjudged, Max: t.All, Text: fmt.Sprintf("%s of %s looked at", number(t.All-t.Unjudged), number(t.All))}
+		return part, title, nil
+	}
+	sums, err := h.Store.PlanSums(ctx, p)
+	if err != nil {
+		return part, "", err
+	}
+	if err := h.planLeftOut(ctx, p, &part); err != nil {
+		return part, "", err
+	}
+	if p.State == store.PlanDraft {
+		return part, title, h.planOffer(ctx, p, t, sums, c, &part)
+	}
+	planProgress(p, t, &part)
+	if t.Done > 0 {
+		part.Facts = append(part.Facts, views.Fact{Term: "Sum", Text: money(sums)})
+	}
+	part.Receipt = planURL(p.ID) + "/receipt.csv"
+	return part, title, nil
+}
+
+func planFacts(p store.Plan, c clock) []views.Fact {
+	facts := []views.Fact{{Term: "Made by", Text: or(p.Actor, "somebody")}, {Term: "Made", Text: c.at(p.CreatedAt)}}
+	if p.StartedAt != nil {
+		facts = append(facts, views.Fact{Term: "Started", Text: c.second(*p.StartedAt)})
+	}
+	if p.EndedAt != nil {
+		word := "Ended"
+		if p.State == store.PlanStopped {
+			word = "Stopped"
+		}
+		facts = append(facts, views.Fact{Term: word, Text: c.second(*p.EndedAt)})
+	}
+	if p.Reason != "" {
+		facts = append(facts, views.Fact{Term: "Reason", Text: p.Reason})
+	}
+	if p.Anyway {
+		facts = append(facts, views.Fact{Term: "Known to fail", Text: "pushed all the same"})
+	}
+	return facts
+}
+
+// planOffer is what starting a plan would do.
+func (h *Handlers) planOffer(ctx context.Context, p store.Plan, t store.PlanTally, sums []store.Sum, c clock, part *views.Plan) error {
+	part.Head = "Nothing is done yet"
+	if t.Ready+t.Insist == 0 {
+		part.Lead = "None of them can go as they are."
+		return nil
+	}
+	part.Lead = expenses(t.Ready) + " can go, " + money(sums) + "."
+	if t.Ready == 0 {
+		part.Lead = "None of them can go as they are, unless you insist."
+	}
+	if t.Held > 0 {
+		part.Lead += " " + capital(number(t.Held)) + " of them " + wait(t.Held) + " until their connection is back."
+	}
+	if p.Pushes() {
+		if err := h.planNeeds(ctx, p, c, part); err != nil {
+			return err
+		}
+		if err := h.planPairs(ctx, p, t, part); err != nil {
+			return err
+		}
+	}
+	part.Start = fmt.Sprintf(planWords[p.Action].button, expenses(t.Ready))
+	if t.Ready == 0 {
+		part.Start = fmt.Sprintf(planWords[p.Action].button, "them")
+	}
+	if p.Pushes() && t.Insist > 0 {
+		part.Anyway = "Send the " + number(t.Insist) + " too that would fail: I know better."
+	}
+	part.Reason = p.Action == store.BulkHandled
+	return nil
+}
+
+const (
+	perCompany = 9               // requests a second that one company is reckoned with: so many are under way at once
+	usual      = 2 * time.Minute // that a push takes from being sent to being in the ledger
+)
+
+// planNeeds reckons what a plan takes of the day's quota, and when it will be done.
+func (h *Handlers) planNeeds(ctx context.Context, p store.Plan, c clock, part *views.Plan) error {
+	n, err := h.Store.PlanNeeds(ctx, p.ID)
+	if err != nil {
+		return err
+	}
+	quota, err := h.Store.Quota(ctx)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	wanted := n.Expenses + n.Makes
+	what := number(wanted)
+	if n.Makes > 0 {
+		what += fmt.Sprintf(", %s of them for new accounts and suppliers", number(n.Makes))
+	}
+	part.Facts = append(part.Facts, views.Fact{Term: "Requests to Codat", Text: what})
+	left := "not told yet by Codat"
+	fresh := quota.ResetAt != nil && quota.ResetAt.After(c.now)
+	if fresh {
+		left = fmt.Sprintf("%s of %s, until %s", number(quota.Remaining), number(quota.Limit), c.at(*quota.ResetAt))
+	}
+	part.Facts = append(part.Facts, views.Fact{Term: "Left of the day’s quota", Text: left})
+	if wanted == 0 {
+		return nil
+	}
+	if n.Ahead > 0 {
+		part.Facts = append(part.Facts, views.Fact{Term: "Others before them", Text: number(n.Ahead)})
+	}
+	part.Facts = append(part.Facts, views.Fact{Term: "Pace", Text: fmt.Sprintf("%g requests a second", h.CodatRate)})
+	sent := max(seconds(float64(wanted+n.Ahead)/h.CodatRate), seconds(float64(n.Busiest)/perCompany))
+	done := "about " + c.at(c.now.Add(sent+usual)) + ", " + coarse(sent+usual) + " after the start"
+	if fresh && wanted+n.Ahead > quota.Remaining {
+		done = "after " + c.at(*quota.ResetAt) + ": the quota does not suffice before"
+	}
+	part.Facts = append(part.Facts, views.Fact{Term: "Done", Text: done})
+	return nil
+}
+
+func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
+
+func (h *Handlers) planPairs(ctx context.Context, p store.Plan, t store.PlanTally, part *views.Plan) error {
+	if t.Alike == 0 {
+		return nil
+	}
+	pairs, err := h.Store.PlanPairs(ctx, p.ID, 2*fewPlanned)
+	if err != nil {
+		return err
+	}
+	for _, pair := range pairs {
+		said := strings.ToLower(statusWords[pair.OtherStatus])
+		if pair.Within {
+			said = "also chosen"
+		}
+		part.Pairs = append(part.Pairs, views.PlanPair{One: views.Link{Text: pair.Reference, Href: expenseURL(pair.ID)},
+			Other: views.Link{Text: pair.OtherReference, Href: expenseURL(pair.Other)}, Said: said})
+	}
+	part.PairHead = capital(number(t.Alike)) + " look like others"
+	if t.Alike == 1 {
+		part.PairHead = "One looks like another"
+	}
+	if t.Alike > len(pairs) {
+		part.AllPairs = views.Link{Text: "All " + number(t.Alike), Href: planItemsURL(p.ID, "", true, 0)}
+	}
+	return nil
+}
+
+// planLeftOut says why expenses are left out, or would be.
+func (h *Handlers) planLeftOut(ctx context.Context, p store.Plan, part *views.Plan) error {
+	reasons, err := h.Store.PlanReasons(ctx, p.ID, fewPlanned)
+	if err != nil {
+		return err
+	}
+	n := 0
+	for _, r := range reasons {
+		n += r.Count
+		g := views.PlanGroup{Count: number(r.Count), Reason: capital(r.Why), Insist: r.Insist}
+		for i, id := range r.IDs {
+			g.Few = append(g.Few, views.Link{Text: r.References[i], Href: expenseURL(id)})
+		}
+		if r.Count > len(r.IDs) {
+			g.All = views.Link{Text: "All " + number(r.Count), Href: planItemsURL(p.ID, r.Why, false, 0)}
+		}
+		part.LeftOut = append(part.LeftOut, g)
+	}
+	if n > 0 {
+		part.LeftHead = number(n) + " cannot go as they are"
+		if n == 1 {
+			part.LeftHead = "1 cannot go as it is"
+		}
+		if p.State != store.PlanDraft {
+			part.LeftHead = number(n) + " left out"
+		}
+	}
+	return nil
+}
+
+// planProgress is how far a plan is that was started, or what it did.
+func planProgress(p store.Plan, t store.PlanTally, part *views.Plan) {
+	settled := t.Done - t.UnderWay + t.LeftOut
+	todo := t.All
+	if p.State == store.PlanStopped {
+		todo -= t.Waiting
+	}
+	switch {
+	case p.State == store.PlanPaused:
+		part.Head, part.Lead = "Paused", "What was pressed already goes on. The other "+number(t.Waiting)+" wait until somebody resumes the plan."
+	case p.State == store.PlanRunning:
+		part.Head, part.Lead = "Under way", "It goes on by itself, also when this page is closed."
+	case t.UnderWay > 0:
+		part.Head, part.Lead = "Almost there", fmt.Sprintf("All were pressed. %s on their way.", number(t.UnderWay)+" "+are(t.UnderWay))
+	default:
+		part.Head, part.Lead = "Done", expenses(t.Done)+" "+planWords[p.Action].done+"."
+	}
+	if p.State == store.PlanStopped {
+		part.Head, part.Lead = "Stopped", fmt.Sprintf("%s %s. The other %s stayed as they were.", expenses(t.Done), planWords[p.Action].done, number(t.Waiting))
+	}
+	part.Pause, part.Resume = p.State == store.PlanRunning, p.State == store.PlanPaused
+	if part.Pause || part.Resume {
+		part.Stop = "Stop"
+		if t.Waiting > 0 {
+			part.Stop = "Stop: leave the other " + number(t.Waiting) + " as they are"
+		}
+	}
+	if todo > 0 {
+		part.Bar = views.Bar{Value: settled, Max: todo, Text: fmt.Sprintf("%s of %s settled", number(settled), number(todo))}
+	}
+	count := func(n int, c views.PlanCount) {
+		if n > 0 {
+			c.Number = number(n)
+			part.Counts = append(part.Counts, c)
+		}
+	}
+	badge := func(s store.ExpenseStatus, word string) views.PlanCount {
+		return views.PlanCount{Badge: views.Badge{Status: s, Word: word}}
+	}
+	if p.Pushes() {
+		count(t.Complete, badge(store.Complete, "Complete"))
+		count(t.UnderWay, badge(store.InProgress, "On their way"))
+		count(t.Failed, badge(store.Failed, "Failed"))
+		count(t.Checking, badge(store.NeedsChecking, "Need checking"))
+		count(t.Done-t.UnderWay-t.Complete-t.Failed-t.Checking, badge(store.NotPushed, "Withdrawn again"))
+	} else {
+		count(t.Done, map[store.BulkAction]views.PlanCount{
+			store.BulkWithdraw: badge(store.NotPushed, "Withdrawn"), store.BulkHandled: badge(store.Handled, "Handled outside"), store.BulkUndo: badge(store.NotPushed, "Undone"),
+		}[p.Action])
+	}
+	count(t.LeftOut, views.PlanCount{Tone: "idle", Icon: "i-x", Word: "Left out"})
+	word := "Not yet pressed"
+	if p.State == store.PlanStopped {
+		word = "Stayed as they were"
+	}
+	count(t.Waiting, views.PlanCount{Tone: "idle", Icon: "i-clock", Word: word})
+}
+
+func are(n int) string {
+	if n == 1 {
+		return "is"
+	}
+	return "are"
+}
+
+var planPushWords = map[store.PushState]string{
+	store.PushOpen: "on its way", store.PushComplete: "complete", store.PushFailed: "failed", store.PushNeedsChecking: "needs checking",
+	store.PushWithdrawn: "withdrawn again",
+}
+
+// planOutcome is what became of an expense of a plan, or would.
+func planOutcome(p store.Plan, i store.PlanItem) string {
+	switch {
+	case i.Why != "":
+		return i.Why
+	case i.State == "done" && i.PushState != "":
+		return planPushWords[i.PushState]
+	case i.State == "done":
+		return planWords[p.Action].done
+	case p.State == store.PlanDraft:
+		return "can go"
+	case p.State == store.PlanStopped:
+		return "stayed as it was"
+	}
+	return "not yet pressed"
+}
+
+// publishPlans sends the plans that somebody watches.
+func (h *Handlers) publishPlans(ctx context.Context) {
+	ids, err := h.Store.RecentPlans(ctx)
+	for _, id := range ids {
+		key := strconv.FormatInt(id, 10)
+		if err != nil || !h.Hub.Wanted(plansTopic, key) {
+			continue
+		}
+		var p store.Plan
+		var part views.Plan
+		if p, err = h.Store.Plan(ctx, id); err == nil {
+			part, _, err = h.planPart(ctx, p)
+		}
+		if err == nil {
+			err = h.send(ctx, web.Event{Name: "plan", Topic: plansTopic, Key: key}, views.PlanPart(part))
+		}
+	}
+	if err != nil && ctx.Err() == nil {
+		h.Log.Error("send plans", "error", err)
+	}
+}

@@ -1,0 +1,55 @@
+package handlers
+
+import (
+	"encoding/csv"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"tallylight/store"
+	"tallylight/web"
+)
+
+// planReceipt is what a plan did with each of its expenses, as CSV.
+func (h *Handlers) planReceipt(w http.ResponseWriter, r *http.Request, _ store.User) error {
+	ctx := r.Context()
+	p, err := h.plan(r)
+	if err != nil {
+		return err
+	}
+	if p.StartedAt == nil {
+		return web.Conflict("This plan has not been started, so there is no receipt.")
+	}
+	w.Header().Set("Content-Type", "text/csv; charset=utf-8")
+	w.Header().Set("Content-Disposition", fmt.Sprintf(`attachment; filename="tallylight-plan-%d.csv"`, p.ID))
+	out := csv.NewWriter(w)
+	if err := out.Write([]string{"reference", "company", "amount", "currency", "outcome", "reason", "plan", "by", "started"}); err != nil {
+		return fmt.Errorf("write receipt: %w", err)
+	}
+	started := p.StartedAt.In(h.Location).Format("2006-01-02 15:04:05 MST")
+	err = h.Store.PlanItems(ctx, p.ID, "", false, 0, 0, func(i store.PlanItem) error {
+		why := i.Why
+		if p.Action == store.BulkHandled && i.State == "done" {
+			why = p.Reason
+		}
+		outcome := planOutcome(p, i)
+		if i.State == "left_out" {
+			outcome = "left out"
+		}
+		return out.Write([]string{cell(i.Reference), cell(i.Company), i.Total.Trim(store.Digits(i.Currency)).String(), i.Currency, outcome, cell(why),
+			string(p.Action), cell(p.Actor), started})
+	})
+	if err != nil {
+		return fmt.Errorf("write receipt: %w", err)
+	}
+	out.Flush()
+	return out.Error()
+}
+
+// cell is a text that no spreadsheet takes for a formula.
+func cell(s string) string {
+	if s != "" && strings.ContainsRune("=+-@\t\r", rune(s[0])) {
+		return "'" + s
+	}
+	return s
+}

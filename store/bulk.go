@@ -1,0 +1,345 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/govalues/decimal"
+	"github.com/lib/pq"
+)
+
+// BulkAction is what a plan does with its expenses.
+type BulkAction string
+
+const (
+	BulkPush     BulkAction = "push"
+	BulkRetry    BulkAction = "retry"
+	BulkWithdraw BulkAction = "withdraw"
+	BulkHandled  BulkAction = "handled" // marks them as handled outside
+	BulkUndo     BulkAction = "undo"    // of that
+)
+
+// PlanState is how a plan stands.
+type PlanState string
+
+const (
+	PlanDraft   PlanState = "draft"   // until who made it starts it, for a day at most
+	PlanRunning PlanState = "running" // workers take its expenses, a batch at a time
+	PlanPaused  PlanState = "paused"  // by a person, who may resume it
+	PlanStopped PlanState = "stopped" // by a person: what was not done stays as it was
+	PlanDone    PlanState = "done"
+)
+
+// Plan is what a person wants done with many expenses. It holds the ones that were chosen, and never takes in others.
+type Plan struct {
+	ID        int64
+	Action    BulkAction
+	State     PlanState
+	Reason    string     // of BulkHandled
+	Anyway    bool       // those too that are known to fail
+	UserID    *int64     `db:"user_id"`
+	Actor     string     // the email of who made it
+	CreatedAt time.Time  `db:"created_at"`
+	StartedAt *time.Time `db:"started_at"`
+	EndedAt   *time.Time `db:"ended_at"`
+}
+
+// Of reports whether that person made the plan, and so may start it.
+func (p Plan) Of(u User) bool { return p.UserID != nil && *p.UserID == u.ID }
+
+// Pushes reports whether the plan sends anything.
+func (p Plan) Pushes() bool { return p.Action == BulkPush || p.Action == BulkRetry }
+
+const planColumns = `id, action, state, reason, anyway, user_id, actor, created_at, started_at, ended_at`
+
+// MostPlanned is how many expenses one plan holds at most.
+const MostPlanned = 100_000
+
+// What is wrong with a choice of expenses.
+var (
+	ErrNothingChosen = errors.New("no expense was chosen")
+	ErrTooMany       = errors.New("too many expenses for one plan")
+)
+
+// Choice says which expenses a plan is about: those with these ids, or all that a filter chooses now.
+type Choice struct {
+	IDs       []int64
+	All       *ExpenseFilter
+	NoSubject bool // of All with a Cause: only those whose cause has no value in it
+}
+
+// CreatePlan keeps the expenses that are chosen now. Whatever becomes of the filter, the plan stays about these. It is ErrNothingChosen
+// or ErrTooMany when there are none, or more than MostPlanned.
+func (s *Store) CreatePlan(ctx context.Context, by User, action BulkAction, c Choice) (id int64, err error) {
+	where, args := []string{"id = ANY($1)"}, []any{int64s(c.IDs)}
+	if c.All != nil {
+		where, args = c.All.where()
+		if c.NoSubject {
+			where = append(where, "EXISTS (SELECT 1 FROM pushes p WHERE p.id = push_id AND p.subject = '')")
+		}
+	}
+	condition := ""
+	if len(where) > 0 {
+		condition = "WHERE " + strings.Join(where, " AND ")
+	}
+	err = s.InTx(ctx, func(tx *Tx) error {
+		err := tx.GetContext(ctx, &id, `INSERT INTO bulk_plans (action, user_id, actor) VALUES ($1, $2, $3) RETURNING id`, action, by.ID, by.Email)
+		if err != nil {
+			return fmt.Errorf("make plan: %w", err)
+		}
+		args := append(args[:len(args):len(args)], id, MostPlanned+1)
+		res, err := tx.ExecContext(ctx, fmt.Sprintf(`
+			INSERT INTO bulk_plan_items (plan_id, position, expense_id, company_id, reference, currency, total)
+			SELECT $%d::bigint, row_number() OVER (ORDER BY company_id, id), id, company_id, reference, currency, total
+			FROM (SELECT id, company_id, reference, currency, total FROM expenses %s LIMIT $%d) chosen`, len(args)-1, condition, len(args)), args...)
+		if err != nil {
+			return fmt.Errorf("choose for plan: %w", err)
+		}
+		n, err := res.RowsAffected()
+		switch {
+		case err != nil:
+			return fmt.Errorf("choose for plan: %w", err)
+		case n == 0:
+			return ErrNothingChosen
+		case n > MostPlanned:
+			return ErrTooMany
+		}
+		tx.changed(PlanChanged, id)
+		return nil
+	})
+	return id, err
+}
+
+// Plan returns a plan, or ErrNotFound.
+func (s *Store) Plan(ctx context.Context, id int64) (Plan, error) {
+	var p Plan
+	if err := s.db.GetContext(ctx, &p, `SELECT `+planColumns+` FROM bulk_plans WHERE id = $1`, id); err != nil {
+		return p, fmt.Errorf("read plan %d: %w", id, err)
+	}
+	return p, nil
+}
+
+// RecentPlans are the plans of the last two days: those that may still change.
+func (s *Store) RecentPlans(ctx context.Context) ([]int64, error) {
+	var ids []int64
+	err := s.db.SelectContext(ctx, &ids, `SELECT id FROM bulk_plans WHERE coalesce(started_at, created_at) > clock() - interval '2 days' ORDER BY id`)
+	if err != nil {
+		return nil, fmt.Errorf("list plans: %w", err)
+	}
+	return ids, nil
+}
+
+// StartPlan has the workers carry a plan out, and reports whether it could be started: by who made it, once, when all of it is foreseen.
+func (s *Store) StartPlan(ctx context.Context, by User, id int64, anyway bool, reason string) (bool, error) {
+	return s.movePlan(ctx, by, id, "started", `
+		WITH plan AS (
+			UPDATE bulk_plans SET state = 'running', started_at = clock(), anyway = $3, reason = $4
+			WHERE id = $1 AND user_id = $2 AND state = 'draft' AND (action <> 'handled' OR $4 <> '')
+				AND NOT EXISTS (SELECT 1 FROM bulk_plan_items WHERE plan_id = $1 AND NOT judged)
+			RETURNING id),
+		forecast AS (UPDATE bulk_plan_items i SET why = '', insist = false FROM plan WHERE i.plan_id = plan.id AND i.why <> '')
+		SELECT id FROM plan`, anyway, reason)
+}
+
+// PausePlan has a plan that runs wait, and reports whether it did. The batch that is under way is finished first.
+func (s *Store) PausePlan(ctx context.Context, by User, id int64) (bool, error) {
+	return s.movePlan(ctx, by, id, "paused", `UPDATE bulk_plans SET state = 'paused' WHERE id = $1 AND user_id = $2 AND state = 'running' RETURNING id`)
+}
+
+// ResumePlan has a paused plan go on.
+func (s *Store) ResumePlan(ctx context.Context, by User, id int64) (bool, error) {
+	return s.movePlan(ctx, by, id, "resumed", `UPDATE bulk_plans SET state = 'running' WHERE id = $1 AND user_id = $2 AND state = 'paused' RETURNING id`)
+}
+
+// StopPlan ends a plan: what was not done yet stays as it was.
+func (s *Store) StopPlan(ctx context.Context, by User, id int64) (bool, error) {
+	return s.movePlan(ctx, by, id, "stopped", `
+		UPDATE bulk_plans SET state = 'stopped', ended_at = clock() WHERE id = $1 AND user_id = $2 AND state IN ('running', 'paused') RETURNING id`)
+}
+
+func (s *Store) movePlan(ctx context.Context, by User, id int64, verb, update string, args ...any) (moved bool, err error) {
+	err = s.InTx(ctx, func(tx *Tx) error {
+		var ids []int64
+		if err := tx.SelectContext(ctx, &ids, update, append([]any{id, by.ID}, args...)...); err != nil {
+			return fmt.Errorf("plan %d is to be %s: %w", id, verb, err)
+		}
+		if moved = len(ids) == 1; !moved {
+			return nil
+		}
+		tx.changed(PlanChanged, id)
+		return tx.Record(ctx, Activity{UserID: &by.ID, Actor: by.Email, Verb: verb, SubjectKind: "plan", SubjectID: &id})
+	})
+	return moved, err
+}
+
+// RemoveOldPlans removes plans that nobody started within a day.
+func (s *Store) RemoveOldPlans(ctx context.Context) error {
+	_, err := s.db.ExecContext(ctx, `DELETE FROM bulk_plans WHERE state = 'draft' AND created_at < clock() - interval '1 day'`)
+	if err != nil {
+		return fmt.Errorf("remove old plans: %w", err)
+	}
+	return nil
+}
+
+// PlanItem is one expense of a plan.
+type PlanItem struct {
+	Position  int
+	ExpenseID int64 `db:"expense_id"`
+	CompanyID int64 `db:"company_id"`
+	Company   string
+	Reference string
+	Currency  string
+	Total     decimal.Decimal
+	State     string // waiting, done, left_out
+	Why       string
+	PushState PushState `db:"push_state"` // of the push it got, "" for none
+	Alike     *int64
+}
+
+// PlanItems calls each with the expenses of a plan after a position, in its order, until it has had them all or limit (0 = no limit): those
+// of one reason (why "" = all), or those that look like another.
+func (s *Store) PlanItems(ctx context.Context, planID int64, why string, alike bool, after, limit int, each func(PlanItem) error) error {
+	rows, err := s.db.QueryxContext(ctx, `
+		SELECT i.position, i.expense_id, i.company_id, co.name AS company, i.reference, i.currency, i.total, i.state, i.why, i.alike,
+			coalesce(p.state, '') AS push_state
+		FROM bulk_plan_items i JOIN companies co ON co.id = i.company_id LEFT JOIN pushes p ON p.id = i.push_id
+		WHERE i.plan_id = $1 AND i.position > $2 AND ($3 = '' OR i.why = $3) AND (NOT $4 OR i.alike IS NOT NULL)
+		ORDER BY i.position LIMIT nullif($5, 0)`, planID, after, why, alike, limit)
+	if err != nil {
+		return fmt.Errorf("list plan %d: %w", planID, err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var i PlanItem
+		if err := rows.StructScan(&i); err != nil {
+			return fmt.Errorf("list plan %d: %w", planID, err)
+		}
+		if err := each(i); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// PlanBatch are the next expenses of a plan, which is locked until the transaction ends.
+type PlanBatch struct {
+	Plan
+	Items []int64 // the ids of the expenses
+}
+
+// UnjudgedBatch returns expenses of which nobody has foreseen yet what becomes of them, of any plan; ErrNotFound when there are none.
+func (tx *Tx) UnjudgedBatch(ctx context.Context, limit int) (PlanBatch, error) {
+	return tx.planBatch(ctx, limit, `NOT judged`, `state = 'draft' AND EXISTS (SELECT 1 FROM bulk_plan_items i WHERE i.plan_id = p.id AND NOT i.judged)`)
+}
+
+// WaitingBatch returns expenses that a running plan is to do next, none when its end is to come, and ErrNotFound when no plan may go on.
+// Plans that push wait while mostQueued steps are due already: so they can be stopped, and what others push meanwhile is not behind them.
+func (tx *Tx) WaitingBatch(ctx context.Context, limit, mostQueued int) (PlanBatch, error) {
+	var queued int
+	err := tx.GetContext(ctx, &queued, `
+		SELECT count(*) FROM (
+			SELECT 1 FROM push_steps s JOIN connections cn ON cn.id = s.connection_id
+			WHERE s.state = 'ready' AND s.next_try_at <= clock() AND cn.status = 'Linked' AND cn.deleted_at IS NULL
+				AND NOT EXISTS (SELECT 1 FROM send_pauses z WHERE z.company_id = s.company_id AND z.until > clock()) LIMIT $1) due`, mostQueued)
+	if err != nil {
+		return PlanBatch{}, fmt.Errorf("count what is due: %w", err)
+	}
+	return tx.planBatch(ctx, limit, `state = 'waiting'`, `state = 'running' AND ($1 OR action NOT IN ('push', 'retry'))`, queued < mostQueued)
+}
+
+func (tx *Tx) planBatch(ctx context.Context, limit int, items, plans string, args ...any) (PlanBatch, error) {
+	var b PlanBatch
+	err := tx.GetContext(ctx, &b.Plan, `SELECT `+planColumns+` FROM bulk_plans p WHERE `+plans+`
+		ORDER BY coalesce(batch_at, started_at, created_at), id LIMIT 1 FOR UPDATE SKIP LOCKED`, args...)
+	if err != nil {
+		return b, fmt.Errorf("find a plan: %w", err)
+	}
+	err = tx.SelectContext(ctx, &b.Items, `
+		WITH turn AS (UPDATE bulk_plans SET batch_at = clock() WHERE id = $1)
+		SELECT expense_id FROM bulk_plan_items WHERE plan_id = $1 AND `+items+` ORDER BY position LIMIT $2`, b.ID, limit)
+	if err != nil {
+		return b, fmt.Errorf("read the next of plan %d: %w", b.ID, err)
+	}
+	return b, nil
+}
+
+// Standing is how an expense stands, for actions that send nothing.
+type Standing struct {
+	ID     int64
+	Status ExpenseStatus
+	Unsent bool // nothing of its cost was sent yet: the push can be withdrawn
+}
+
+// Standings returns how the expenses with those ids stand.
+func (tx *Tx) Standings(ctx context.Context, ids []int64) ([]Standing, error) {
+	var all []Standing
+	err := tx.SelectContext(ctx, &all, `
+		SELECT e.id, e.status, coalesce(p.state = 'open' AND s.state IN ('waiting', 'ready') AND s.first_sent_at IS NULL, false) AS unsent
+		FROM expenses e LEFT JOIN pushes p ON p.id = e.push_id LEFT JOIN push_steps s ON s.id = p.cost_step_id WHERE e.id = ANY($1)`, int64s(ids))
+	if err != nil {
+		return nil, fmt.Errorf("read how expenses stand: %w", err)
+	}
+	return all, nil
+}
+
+// Foreseen is what would become of an expense of a plan, or what became of it.
+type Foreseen struct {
+	ExpenseID int64    `json:"id"`
+	Why       string   `json:"why"` // it is left out, "" when it is not
+	Insist    bool     `json:"insist"`
+	Held      bool     `json:"held"`
+	Makes     []string `json:"makes"` // each is one account or supplier of one connection
+}
+
+// KeepForeseen keeps what would become of expenses of a plan, and looks for others that look the same: pushed ones first.
+func (tx *Tx) KeepForeseen(ctx context.Context, p Plan, fs []Foreseen) error {
+	j, err := json.Marshal(fs)
+	if err != nil {
+		return fmt.Errorf("keep what is foreseen: %w", err)
+	}
+	_, err = tx.ExecContext(ctx, `
+		UPDATE bulk_plan_items i SET judged = true, why = f.why, insist = f.insist, held = f.held,
+			makes = coalesce(ARRAY(SELECT jsonb_array_elements_text(nullif(f.makes, 'null'))), '{}'),
+			alike = CASE WHEN $3 AND (f.why = '' OR f.insist) THEN (SELECT (array_agg(d.id ORDER BY d.status IN ('not_pushed', 'failed'), d.id))[1] FROM expenses e JOIN expenses d ON `+alike+` WHERE e.id = i.expense_id) END
+		FROM jsonb_to_recordset($2) AS f (id bigint, why text, insist boolean, held boolean, makes jsonb) WHERE i.plan_id = $1 AND i.expense_id = f.id`,
+		p.ID, string(j), p.Pushes())
+	if err != nil {
+		return fmt.Errorf("keep what is foreseen of plan %d: %w", p.ID, err)
+	}
+	tx.changed(PlanChanged, p.ID)
+	return nil
+}
+
+// KeepDone keeps which expenses of a plan were done, in this transaction, and why others were not.
+func (tx *Tx) KeepDone(ctx context.Context, p Plan, done []int64, left []Foreseen) error {
+	j, err := json.Marshal(append([]Foreseen{}, left...))
+	if err != nil {
+		return fmt.Errorf("keep what was done: %w", err)
+	}
+	_, err = tx.ExecContext(ctx, `
+		WITH left_out AS (
+			UPDATE bulk_plan_items i SET state = 'left_out', why = f.why, insist = f.insist
+			FROM jsonb_to_recordset($3) AS f (id bigint, why text, insist boolean) WHERE i.plan_id = $1 AND i.expense_id = f.id)
+		UPDATE bulk_plan_items i SET state = 'done', why = '', reference = e.reference, currency = e.currency, total = e.total,
+			push_id = CASE WHEN $4 THEN e.push_id END
+		FROM expenses e WHERE i.plan_id = $1 AND i.expense_id = ANY($2) AND e.id = i.expense_id`,
+		p.ID, pq.Array(done), string(j), p.Pushes())
+	if err != nil {
+		return fmt.Errorf("keep what was done of plan %d: %w", p.ID, err)
+	}
+	tx.changed(PlanChanged, p.ID)
+	return nil
+}
+
+// EndPlan ends a plan of which nothing is left to do.
+func (tx *Tx) EndPlan(ctx context.Context, id int64) error {
+	if _, err := tx.ExecContext(ctx, `UPDATE bulk_plans SET state = 'done', ended_at = clock() WHERE id = $1 AND state = 'running'`, id); err != nil {
+		return fmt.Errorf("end plan %d: %w", id, err)
+	}
+	tx.changed(PlanChanged, id)
+	return nil
+}
