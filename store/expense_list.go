@@ -86,7 +86,23 @@ type ExpenseFilter struct {
 	Cause     string // explain's code of why the newest push failed
 	Subject   string // the value in the cause; chooses only together with it
 	Text      string // within reference, supplier or description
+	Sort      ExpenseSort
 }
+
+// ExpenseSort is the order of a list; expenses that are equal in it are in the order in which they were entered, or backwards.
+type ExpenseSort string
+
+const (
+	SortDate           ExpenseSort = ""         // newest first
+	SortDateOldest     ExpenseSort = "date"     // oldest first
+	SortAmount         ExpenseSort = "-amount"  // largest first
+	SortAmountSmallest ExpenseSort = "amount"   // smallest first
+	SortChanged        ExpenseSort = "-changed" // last change of status first
+	SortChangedOldest  ExpenseSort = "changed"
+)
+
+// Sorts are all of them.
+var Sorts = []ExpenseSort{SortDate, SortDateOldest, SortAmount, SortAmountSmallest, SortChanged, SortChangedOldest}
 
 // ExpensePage is one page of a list, newest date first. Before and After are cursors, "" where there is no such page.
 type ExpensePage struct {
