@@ -133,6 +133,9 @@ func TestPages(t *testing.T) {
 		b.expect(`status of 404`) // of the pages that are not there
 		b.signIn("ada@example.com")
 		b.visit(map[string]string{
+			"overview":             "/",
+			"month":                fmt.Sprintf("/companies/%d/month?month=2026-01", w.company(northwind).ID),
+			"month without any":    fmt.Sprintf("/companies/%d/month?month=2020-01", w.company(northwind).ID),
 			"companies":            "/companies",
 			"company":              fmt.Sprintf("/companies/%d", w.company(northwind).ID),
 			"company down":         fmt.Sprintf("/companies/%d", w.company("Adatum Builders").ID),

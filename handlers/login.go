@@ -9,11 +9,6 @@ import (
 	"tallylight/web"
 )
 
-func (h *Handlers) home(w http.ResponseWriter, r *http.Request, _ store.User) error {
-	http.Redirect(w, r, "/expenses", http.StatusSeeOther)
-	return nil
-}
-
 func (h *Handlers) loginForm(w http.ResponseWriter, r *http.Request) error {
 	next := localPath(r.URL.Query().Get("next"))
 	_, err := h.person(r, true)

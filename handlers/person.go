@@ -108,7 +108,7 @@ type surroundings struct {
 }
 
 // hearing are the sections whose pages say when no webhooks come.
-var hearing = []string{"/expenses", "/connections", "/deliveries"}
+var hearing = []string{"/", "/expenses", "/connections", "/deliveries"}
 
 // frame reads what surrounds a page: the counts of the rail, the notices, and what was to be told once.
 func (h *Handlers) frame(w http.ResponseWriter, r *http.Request, who store.User, section, title string) (surroundings, error) {

@@ -17,7 +17,7 @@ func (h *Handlers) Routes() (http.Handler, error) {
 		pages.Handle(pattern, h.errors.Handle(h.only(least, do)))
 	}
 
-	page("GET /{$}", store.Viewer, h.home)
+	page("GET /{$}", store.Viewer, h.overview)
 	page("GET /expenses", store.Viewer, h.expenseList)
 	page("GET /expenses/new", store.Finance, h.expenseForm)
 	page("POST /expenses", store.Finance, h.expenseAdd)
@@ -59,6 +59,7 @@ func (h *Handlers) Routes() (http.Handler, error) {
 	page("POST /companies/{id}/mapping/text", store.Finance, h.mappingSet)
 	page("GET /companies/{id}/mapping/carry", store.Finance, h.mappingCarry)
 	page("POST /companies/{id}/mapping/carry", store.Finance, h.mappingCarried)
+	page("GET /companies/{id}/month", store.Viewer, h.companyMonth)
 	page("POST /companies/{id}/refresh", store.Finance, h.companyRefresh)
 	page("POST /companies/{id}/pause", store.Finance, h.companyPause)
 	page("POST /companies/{id}/resume", store.Finance, h.companyResume)

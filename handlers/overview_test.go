@@ -1,0 +1,28 @@
+package handlers
+
+import (
+	"fmt"
+	"testing"
+
+	"tallylight/store"
+)
+
+func TestOverview(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	v := s.person(store.Finance)
+	mustContain(t, v.page("/"), "No push has failed.", "Nothing needs checking.", "Every connection works.", "Nothing was pushed in the last 30 days.", "No expenses of this month or the last.")
+}
+
+func TestMonth(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	v := s.person(store.Finance)
+	c := s.company("Northwind Ltd", "GBP", "Linked")
+	s.expenses(v.user, c, 2)
+	month := fmt.Sprintf("/companies/%d/month", c.ID)
+	page := v.page(month + "?month=2026-01")
+	mustContain(t, page, "2 of 2 are not in the ledger yet.", "What is missing or different", "Not pushed")
+	mustContain(t, v.page(month+"?month=1999-12"), "There are no expenses in December 1999.")
+	v.page(month + "?month=nonsense")
+}
