@@ -95,10 +95,11 @@ func newEntry(f fields, names store.CompanyNames) entry {
 	}
 	e.Lines = entryLines(f, e.Currency)
 	told := map[string]bool{}
+	unread := len(e.Lines) > 0 && !store.KnownCurrency(e.Currency) // a sum of amounts that could not be read says nothing
 	for _, p := range (*f.problems)[before:] {
 		told[p.Pointer] = true
+		unread = unread || strings.HasPrefix(p.Pointer, f.at+"/lines/")
 	}
-	unread := len(told) > 0 // a sum of amounts that could not be read says nothing
 	for _, p := range e.Problems(orNone(e.company.BaseCurrency)) {
 		at := f.at + entryPointer(p.Field)
 		of := at[:strings.LastIndexByte(at, '/')]
