@@ -158,7 +158,7 @@ func tokens(c TokensCard) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 15, "<h3 id=\"new-token\">A new token</h3><form class=\"form\" method=\"post\" action=\"/settings/tokens\" aria-labelledby=\"new-token\" novalidate><label class=\"field\"><span>Name</span> <input type=\"text\" name=\"name\" id=\"name\" value=\"")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 15, "<h3 id=\"new-token\">A new token</h3><form class=\"form\" method=\"post\" action=\"/settings/tokens#tokens\" aria-labelledby=\"new-token\" novalidate><label class=\"field\"><span>Name</span> <input type=\"text\" name=\"name\" id=\"name\" value=\"")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
