@@ -148,6 +148,13 @@ func TestPages(t *testing.T) {
 			"not found expense":    "/expenses/999999",
 			"not found":            "/nowhere",
 		})
+		b.open("/settings")
+		b.do(chromedp.SendKeys(chromedp.CSS(`[name=name]`), "Spendesk"))
+		b.leave(submit(".tokens .form"))
+		b.see("token made")
+		b.open("/settings")
+		b.do(chromedp.Evaluate[chromedp.Void](`for (const d of document.querySelectorAll(".tokens details")) d.open = true`))
+		b.see("settings with a token")
 		b.open("/deliveries")
 		b.see("deliveries")
 		b.leave(b.click("td.when a"))

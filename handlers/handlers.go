@@ -47,7 +47,9 @@ type Handlers struct {
 
 	newestDelivery int64 // that was announced; Run's
 
-	refusals     refusals
+	refusals     refusals               // of webhooks
+	badTokens    refusals               // of the API
+	pace         *pace                  // of each token
 	unusual      chan struct{}          // held while a body larger than usual is read
 	refusedTotal *prometheus.CounterVec // by reason
 	refusedLog   rate.Sometimes
@@ -56,7 +58,8 @@ type Handlers struct {
 // New returns the handlers. Routes serves them; Run and Announce keep open pages live.
 func New(c Config) *Handlers {
 	h := &Handlers{
-		Config: c, news: newNews(), refusals: newRefusals(), unusual: make(chan struct{}, unusualMost),
+		Config: c, news: newNews(), refusals: newRefusals(), badTokens: newRefusals(), pace: newPace(apiRate, apiBurst),
+		unusual: make(chan struct{}, unusualMost),
 		refusedTotal: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "tallylight_webhooks_refused_total", Help: "Webhooks that did not prove to be Codat's, by reason.",
 		}, []string{"reason"}),

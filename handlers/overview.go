@@ -65,7 +65,7 @@ func (h *Handlers) overviewPushes(ctx context.Context, page *views.OverviewPage,
 		return err
 	}
 	for _, t := range times {
-		page.Times = append(page.Times, views.PlatformTime{Platform: platformOr(t.Platform), Pushes: number(t.Pushes), Median: took(seconds(t.Median)), P95: took(seconds(t.P95))})
+		page.Times = append(page.Times, views.PlatformTime{Platform: platformOr(t.Platform), Pushes: number(t.Pushes), Median: took(t.Median), P95: took(t.P95)})
 	}
 	today := c.now.In(c.in)
 	for back := range 2 {
@@ -84,8 +84,6 @@ func (h *Handlers) overviewPushes(ctx context.Context, page *views.OverviewPage,
 	}
 	return nil
 }
-
-func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
 
 // lastDays are the first moments of the last n days, today's last.
 func lastDays(c clock, n int) []time.Time {

@@ -76,6 +76,9 @@ func (h *Handlers) Routes() (http.Handler, error) {
 	page("POST /deliveries/{id}/apply", store.Admin, h.deliveryApply)
 	page("GET /settings", store.Admin, h.settingsPage)
 	page("POST /settings/test", store.Admin, h.settingsTest)
+	page("GET /settings/tokens", store.Admin, h.tokensSeen)
+	page("POST /settings/tokens", store.Admin, h.tokenMake)
+	page("POST /settings/tokens/{id}/revoke", store.Admin, h.tokenRevoke)
 	page("GET /account", store.Viewer, h.accountForm)
 	page("POST /account", store.Viewer, h.accountChange)
 	page("/", store.Viewer, h.nothingHere)
@@ -94,6 +97,19 @@ func (h *Handlers) Routes() (http.Handler, error) {
 	}
 	all := http.NewServeMux()
 	all.Handle("/", guarded)
+
+	// Other systems have no session. Each request carries a token that an administrator made, and gets no cookie.
+	apiErrors := web.Adapter{Render: h.apiProblem, Unavailable: store.Unavailable, Log: h.Log}
+	api := func(pattern string, scope store.Scope, do tokened) {
+		all.Handle(pattern, apiErrors.Handle(h.withToken(scope, do)))
+	}
+	api("POST /api/expenses", store.ScopeWrite, h.apiExpensesAdd)
+	api("GET /api/expenses", store.ScopeRead, h.apiExpenseFind)
+	api("GET /api/expenses/{id}", store.ScopeRead, h.apiExpense)
+	all.Handle("/api/expenses", apiErrors.Handle(apiOtherMethod("GET, POST")))
+	all.Handle("/api/expenses/{id}", apiErrors.Handle(apiOtherMethod("GET")))
+	all.Handle("GET /api/openapi.yaml", apiErrors.Handle(apiDescription)) // for whoever writes such a system: it holds no secret
+	all.Handle("/api/", apiErrors.Handle(apiNothingHere))
 
 	// Codat has no session. It proves itself with its own credential, checked before anything is read.
 	all.Handle("POST "+webhookPath, web.Adapter{Mistake: http.StatusServiceUnavailable, Log: h.Log}.Handle(h.webhook))

@@ -37,6 +37,11 @@ const webhookPath = "/webhooks/codat"
 
 // settingsPage shows what belongs into Codat's portal, whether it works, and the message of the last test.
 func (h *Handlers) settingsPage(w http.ResponseWriter, r *http.Request, who store.User) error {
+	return h.settingsWith(w, r, who, http.StatusOK, emptyTokenForm)
+}
+
+// settingsWith is the page with the form for a new token as it was filled in.
+func (h *Handlers) settingsWith(w http.ResponseWriter, r *http.Request, who store.User, status int, form views.TokenForm) error {
 	ctx := r.Context()
 	s, err := h.frame(w, r, who, "/settings", "Settings")
 	if err != nil {
@@ -56,6 +61,9 @@ func (h *Handlers) settingsPage(w http.ResponseWriter, r *http.Request, who stor
 		page.Signed = page.Signed || c.Sort == "Signature"
 		page.Authorized = page.Authorized || c.Sort != "Signature"
 	}
+	if page.Tokens, err = h.tokensCard(ctx, form, s.clock); err != nil {
+		return err
+	}
 	if id := readID(r.URL.Query().Get("test")); id != 0 {
 		ds, err := h.Store.DeliveryItems(ctx, []int64{id})
 		if err != nil {
@@ -66,7 +74,7 @@ func (h *Handlers) settingsPage(w http.ResponseWriter, r *http.Request, who stor
 		}
 		page.Live, page.Show = deliveriesTopic, show(id)
 	}
-	return web.Render(w, r, http.StatusOK, views.Settings(page))
+	return web.Render(w, r, status, views.Settings(page))
 }
 
 var credentialWords = map[string]struct{ name, setting string }{

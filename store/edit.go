@@ -117,6 +117,7 @@ func (e Expense) record() (expenseRecord, error) {
 	for i := range e.Lines {
 		e.Lines[i].Net, e.Lines[i].Tax = e.Lines[i].Net.Trim(0), e.Lines[i].Tax.Trim(0)
 	}
+	e.Rate.Decimal = e.Rate.Decimal.Trim(0)
 	return e.Entered().record()
 }
 

@@ -58,7 +58,7 @@ func TestParseAmount(t *testing.T) {
 		}
 	}
 	for _, tt := range []struct{ text, currency string }{
-		{"", "EUR"}, {"1,204.50", "EUR"}, {"1e3", "EUR"}, {"+5", "EUR"}, {"EUR 5", "EUR"}, {"0.001", "EUR"}, {"0.5", "JPY"}, {"1_000", "EUR"},
+		{"", "EUR"}, {"1,204.50", "EUR"}, {"1e3", "EUR"}, {"+5", "EUR"}, {"EUR 5", "EUR"}, {"0.001", "EUR"}, {"1.0000000000000000000001", "EUR"}, {"0.5", "JPY"}, {"1_000", "EUR"},
 		{"10000000000000", "EUR"}, {"-10000000000000", "EUR"}, {"NaN", "EUR"}, {"Inf", "EUR"}, {"0x10", "EUR"}, {strings.Repeat("9", 1000), "EUR"},
 	} {
 		if d, err := store.ParseAmount(tt.text, tt.currency); err == nil {

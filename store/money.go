@@ -40,8 +40,21 @@ func ParseAmount(s, code string) (decimal.Decimal, error) {
 	if d.CmpAbs(largest) > 0 {
 		return decimal.Zero, fmt.Errorf("%q is too large", clip(s))
 	}
-	if n := Digits(code); d.MinScale() > n {
+	_, decimals, _ := strings.Cut(s, ".") // of the text: a decimal that is longer than 19 digits has been rounded
+	if n := Digits(code); len(strings.TrimRight(decimals, "0")) > n {
 		return decimal.Zero, fmt.Errorf("%q has too many decimals: %s has %d", clip(s), code, n)
+	}
+	return d.Trim(0), nil
+}
+
+// ParseRate reads an exchange rate such as "1.1725", exactly. The error is a sentence for the person who typed it.
+func ParseRate(s string) (decimal.Decimal, error) {
+	d, err := decimal.Parse(s)
+	if err != nil || strings.ContainsAny(s, "eE") {
+		return decimal.Zero, fmt.Errorf("%q is not a rate: write it like 1.1725", clip(s))
+	}
+	if _, decimals, _ := strings.Cut(s, "."); len(strings.TrimRight(decimals, "0")) > 9 {
+		return decimal.Zero, fmt.Errorf("%q has too many decimals: a rate has at most 9", clip(s))
 	}
 	return d.Trim(0), nil
 }

@@ -50,8 +50,8 @@ func (s *Store) OutcomesByDay(ctx context.Context, starts []time.Time) ([]DayOut
 type TimeToComplete struct {
 	Platform string
 	Pushes   int
-	Median   float64 // in seconds, as P95: 95 of 100 were faster
-	P95      float64
+	Median   time.Duration
+	P95      time.Duration // 95 of 100 were faster
 }
 
 // TimesToComplete are those of the pushes that completed since then, the package with the most pushes first.
@@ -59,8 +59,8 @@ func (s *Store) TimesToComplete(ctx context.Context, since time.Time) ([]TimeToC
 	var ts []TimeToComplete
 	err := s.db.SelectContext(ctx, &ts, `
 		SELECT cn.platform_name AS platform, count(*) AS pushes,
-			percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM p.settled_at - p.created_at)::float8) AS median,
-			percentile_cont(0.95) WITHIN GROUP (ORDER BY extract(epoch FROM p.settled_at - p.created_at)::float8) AS p95
+			(1e9 * percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM p.settled_at - p.created_at)::float8))::bigint AS median,
+			(1e9 * percentile_cont(0.95) WITHIN GROUP (ORDER BY extract(epoch FROM p.settled_at - p.created_at)::float8))::bigint AS p95
 		FROM pushes p JOIN connections cn ON cn.id = p.connection_id
 		WHERE p.settled_at >= $1 AND p.state = 'complete' GROUP BY 1 ORDER BY 2 DESC, 1`, since)
 	if err != nil {

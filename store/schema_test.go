@@ -36,6 +36,7 @@ func TestSchemaRefusesNonsense(t *testing.T) {
 		"verdict nobody knows":            `INSERT INTO deliveries (headers, body, verdict) VALUES ('{}', '', 'fine')`,
 		"role nobody knows":               `UPDATE users SET role = 'boss'`,
 		"email in capitals":               `UPDATE users SET email = upper(email)`,
+		"API token that may do nothing":   `INSERT INTO api_tokens (name, hash, scopes) VALUES ('n', sha256('x'), '{}')`,
 		"token that is no hash":           `INSERT INTO sessions (token_hash) VALUES ('short')`,
 		"history rewritten":               `UPDATE activity SET actor = 'nobody'`,
 		"history forgotten":               `DELETE FROM activity`,

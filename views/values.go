@@ -496,6 +496,7 @@ type SettingsPage struct {
 	Events      []Events
 	Credentials []CredentialRow
 	Test        []DeliveryRow // the message of the last test, once it has arrived
+	Tokens      TokensCard
 }
 
 // Events are types of Codat's events, and what they are for.
