@@ -75,6 +75,31 @@ const expenseItems = `
 			WHERE n.push_id = p.id AND p.state = 'open' AND w.kind <> 'directCost' AND w.state <> 'success' ORDER BY n.position LIMIT 1) need ON true
 		LEFT JOIN ` + accountingOf + ` cn ON true`
 
+// ExpenseSort is the order of a list of expenses.
+type ExpenseSort string
+
+const (
+	SortDate           ExpenseSort = "" // the newest date first
+	SortDateOldest     ExpenseSort = "date"
+	SortAmount         ExpenseSort = "-amount" // the largest first
+	SortAmountSmallest ExpenseSort = "amount"
+	SortChanged        ExpenseSort = "-changed" // what changed last first
+	SortChangedOldest  ExpenseSort = "changed"
+)
+
+// column is what is sorted by, its type and whether the greatest comes first.
+func (o ExpenseSort) column() (name, kind string, descending bool) {
+	switch o {
+	case SortDateOldest:
+		return "issue_date", "date", false
+	case SortAmount, SortAmountSmallest:
+		return "total", "numeric", o == SortAmount
+	case SortChanged, SortChangedOldest:
+		return "status_at", "timestamptz", o == SortChanged
+	}
+	return "issue_date", "date", true
+}
+
 // ExpenseFilter chooses expenses. Zero fields do not choose.
 type ExpenseFilter struct {
 	Status    ExpenseStatus
@@ -86,6 +111,7 @@ type ExpenseFilter struct {
 	Cause     string // explain's code of why the newest push failed
 	Subject   string // the value in the cause; chooses only together with it
 	Text      string // within reference, supplier or description
+	Sort      ExpenseSort
 }
 
 // ExpensePage is one page of a list, newest date first. Before and After are cursors, "" where there is no such page.
@@ -101,17 +127,23 @@ const PageSize = 50
 // cursor that cannot be read shows the first page.
 func (s *Store) ExpensePage(ctx context.Context, f ExpenseFilter, after, before string) (ExpensePage, error) {
 	where, args := f.where()
-	order, backwards := "DESC", false
-	date, id, ok := parseCursor(after)
-	compare := "<"
+	column, kind, descending := f.Sort.column()
+	backwards := false
+	value, id, ok := parseCursor(after, kind)
 	if !ok {
-		if date, id, ok = parseCursor(before); ok {
-			order, backwards, compare = "ASC", true, ">"
-		}
+		value, id, ok = parseCursor(before, kind)
+		backwards = ok
+	}
+	compare, order, shown := ">", "ASC", "ASC"
+	if descending {
+		shown = "DESC"
+	}
+	if descending != backwards {
+		compare, order = "<", "DESC"
 	}
 	if ok {
-		args = append(args, date, id)
-		where = append(where, fmt.Sprintf("(issue_date, id) %s ($%d::date, $%d::bigint)", compare, len(args)-1, len(args)))
+		args = append(args, value, id)
+		where = append(where, fmt.Sprintf("(%s, id) %s ($%d::%s, $%d::bigint)", column, compare, len(args)-1, kind, len(args)))
 	}
 	condition := ""
 	if len(where) > 0 {
@@ -120,16 +152,16 @@ func (s *Store) ExpensePage(ctx context.Context, f ExpenseFilter, after, before 
 	args = append(args, PageSize+1)
 	var items []ExpenseItem
 	err := s.db.SelectContext(ctx, &items, fmt.Sprintf(`
-		WITH e AS (SELECT * FROM expenses %s ORDER BY issue_date %s, id %s LIMIT $%d) %s
-		ORDER BY e.issue_date DESC, e.id DESC`, condition, order, order, len(args), expenseItems), args...)
+		WITH e AS (SELECT * FROM expenses %[1]s ORDER BY %[2]s %[3]s, id %[3]s LIMIT $%[4]d) %[5]s
+		ORDER BY e.%[2]s %[6]s, e.id %[6]s`, condition, column, order, len(args), expenseItems, shown), args...)
 	if err != nil {
 		return ExpensePage{}, fmt.Errorf("list expenses: %w", err)
 	}
-	return cutPage(items, ok, backwards), nil
+	return cutPage(items, ok, backwards, kind), nil
 }
 
 // cutPage drops the one row that was read to see whether there is a further page, and sets the cursors.
-func cutPage(items []ExpenseItem, turned, backwards bool) ExpensePage {
+func cutPage(items []ExpenseItem, turned, backwards bool, kind string) ExpensePage {
 	further := len(items) > PageSize
 	if further && backwards {
 		items = items[1:]
@@ -141,28 +173,45 @@ func cutPage(items []ExpenseItem, turned, backwards bool) ExpensePage {
 		return page
 	}
 	if turned && !backwards || backwards && further {
-		page.Before = cursor(items[0])
+		page.Before = cursor(items[0], kind)
 	}
 	if backwards || further {
-		page.After = cursor(items[len(items)-1])
+		page.After = cursor(items[len(items)-1], kind)
 	}
 	return page
 }
 
-func cursor(i ExpenseItem) string {
-	return i.IssueDate.Format(time.DateOnly) + "_" + strconv.FormatInt(i.ID, 10)
+func cursor(i ExpenseItem, kind string) string {
+	value := i.IssueDate.Format(time.DateOnly)
+	switch kind {
+	case "numeric":
+		value = i.Total.String()
+	case "timestamptz":
+		value = i.StatusAt.UTC().Format(time.RFC3339Nano)
+	}
+	return value + "_" + strconv.FormatInt(i.ID, 10)
 }
 
-func parseCursor(s string) (date string, id int64, ok bool) {
-	date, n, ok := strings.Cut(s, "_")
+func parseCursor(s, kind string) (value string, id int64, ok bool) {
+	value, n, ok := strings.Cut(s, "_")
 	if !ok {
 		return "", 0, false
 	}
-	if t, err := time.Parse(time.DateOnly, date); err != nil || t.Year() < 1 {
+	var err error
+	var t time.Time
+	switch kind {
+	case "numeric":
+		_, err = decimal.Parse(value)
+	case "timestamptz":
+		t, err = time.Parse(time.RFC3339Nano, value)
+	default:
+		t, err = time.Parse(time.DateOnly, value)
+	}
+	if err != nil || kind != "numeric" && t.Year() < 1 {
 		return "", 0, false
 	}
-	id, err := strconv.ParseInt(n, 10, 64)
-	return date, id, err == nil
+	id, err = strconv.ParseInt(n, 10, 64)
+	return value, id, err == nil
 }
 
 func (f ExpenseFilter) where() (where []string, args []any) {
