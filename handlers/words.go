@@ -21,7 +21,7 @@ func zoneName(in *time.Location) string {
 	if in == time.Local && in.String() == "Local" {
 		return "the zone of the server"
 	}
-	return in.String()
+	return strings.TrimPrefix(in.String(), "Etc/")
 }
 
 // at is "14:02", with its day when that is not today.

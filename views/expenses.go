@@ -37,9 +37,9 @@ func restIcon(status string) string {
 // eachGives is what is said above n filters without any one of which there are expenses.
 func eachGives(n int) string {
 	if n == 1 {
-		return "Without this filter there are expenses:"
+		return "Drop this one, and there are expenses:"
 	}
-	return "Without any one of these there are expenses:"
+	return "Drop any one of these, and there are expenses:"
 }
 
 // attributes say to those who cannot see the arrow how a column is sorted.

@@ -233,7 +233,7 @@ func TestEmptyLists(t *testing.T) {
 	for name, want := range map[string][]string{
 		"none":       {"No expenses yet", `href="/expenses/import"`, `href="/expenses/new"`},
 		"matchless":  {"No expense matches", "Drop filters to see more", `href="/expenses?company=7&amp;from=2026-01-01"`, "Clear all"},
-		"one filter": {"No expense matches", "Without this filter there are expenses", `href="/expenses?company=7&amp;from=2026-01-01"`},
+		"one filter": {"No expense matches", "Drop this one, and there are expenses", `href="/expenses?company=7&amp;from=2026-01-01"`},
 		"done":       {"No push has failed"},
 		"past":       {"last page", `href="/expenses"`},
 		"not loaded": {"could not be loaded", "does not mean that there are no expenses", `href="/expenses?q=taxi"`},
