@@ -154,7 +154,7 @@ func serve(ctx context.Context, c config.Serve, out io.Writer, log *slog.Logger)
 	box := &inbox.Inbox{Store: s, Log: log, ReadCompany: reader.Ask}
 	site := handlers.New(handlers.Config{
 		Store: s, Intake: store.NewIntake(s), Sessions: sessions, Hub: hub, Verifier: verifier, Ledger: reader, Metrics: web.NewMetrics(hub), Log: log,
-		PublicURL: origin, Location: time.Local, CodatRate: c.CodatRate,
+		PublicURL: origin, Location: zone(), CodatRate: c.CodatRate,
 		Wake: box.Wake, WakePush: worker.Wake, ReadCompany: reader.Ask,
 	})
 	routes, err := site.Routes()
@@ -428,4 +428,15 @@ func count(n int, noun string) string {
 		return "1 " + noun
 	}
 	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// zone is the machine's, by its name where that can be told: pages say it.
+func zone() *time.Location {
+	link, err := os.Readlink("/etc/localtime")
+	if _, name, named := strings.Cut(link, "/zoneinfo/"); err == nil && named && time.Local.String() == "Local" {
+		if z, err := time.LoadLocation(name); err == nil {
+			return z
+		}
+	}
+	return time.Local
 }

@@ -98,10 +98,13 @@ func TestPages(t *testing.T) {
 		b.see("expenses")
 		b.do(b.click("td.pick input"), chromedp.Evaluate[chromedp.Void](`document.getElementById("menu-filter").open = true`))
 		b.see("expenses menu and selection")
+		v.post("/views", "name", "Month end", "query", "status=failed")
 		b.visit(map[string]string{
 			"expenses failed":        "/expenses?status=failed",
 			"expenses of a company":  fmt.Sprintf("/expenses?status=not_pushed&company=%d&q=train", w.company(northwind).ID),
 			"expenses no match":      "/expenses?q=nothing+is+called+that&status=complete",
+			"expenses of a cause":    "/expenses?cause=period_closed&min=1&max=5000&currency=GBP&sort=-amount&cols=supplier,amount",
+			"saved views":            "/views",
 			"expense not pushed":     "/expenses/" + notPushed,
 			"expense in progress":    "/expenses/" + progress,
 			"expense complete":       "/expenses/" + complete,

@@ -45,9 +45,11 @@ func (h *Handlers) causes(w http.ResponseWriter, r *http.Request, who store.User
 	}
 	page := views.CausesPage{Frame: s.Frame, Clear: "/expenses/causes", List: listURL(f)}
 	page.Live, page.Show = expensesTopic, show()
-	for _, c := range chips(f, companies) {
+	within := f
+	within.Status = ""
+	for _, c := range (expenseQuery{ExpenseFilter: within}).chips(companies) {
 		c.Drop = strings.Replace(c.Drop, "/expenses", "/expenses/causes", 1)
-		page.Chips = append(page.Chips, c)
+		page.Chips = append(page.Chips, c.Chip)
 	}
 	for n, g := range groups {
 		if n == causesShown {
@@ -108,24 +110,11 @@ func companiesOf(n int) string {
 
 // filterFieldsOf are what a form says beside, to choose what f does. The value of a cause is said even where there is none.
 func filterFieldsOf(f store.ExpenseFilter) []views.Field {
-	var out []views.Field
-	for _, pair := range []views.Field{
-		{Name: "status", Value: string(f.Status)}, {Name: "company", Value: idOrNone(f.CompanyID)}, {Name: "q", Value: f.Text},
-		{Name: "from", Value: dateOrNone(f.From)}, {Name: "to", Value: dateOrNone(f.To)}, {Name: "min", Value: amountOrNone(f.Min)},
-		{Name: "max", Value: amountOrNone(f.Max)}, {Name: "currency", Value: f.Currency}, {Name: "supplier", Value: f.Supplier}, {Name: "cause", Value: f.Cause},
-	} {
-		if pair.Value != "" {
-			out = append(out, pair)
-		}
+	fields := filterFields(f)
+	if f.Subject == "" {
+		fields = append(fields, views.Field{Name: "subject"})
 	}
-	return append(out, views.Field{Name: "subject", Value: f.Subject})
-}
-
-func idOrNone(id int64) string {
-	if id == 0 {
-		return ""
-	}
-	return fmt.Sprint(id)
+	return fields
 }
 
 type mending string

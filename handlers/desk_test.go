@@ -72,7 +72,7 @@ func TestWithdrawing(t *testing.T) {
 	v.post("/expenses/withdraw")
 	page = v.page("/expenses")
 	mustContain(t, page, "3 expenses are withdrawn. Nothing of them will be sent.", "Northwind-1 has been sent already", "Northwind-5 has no push to withdraw.",
-		"Nothing was ticked, so nothing was withdrawn.", `formaction="/expenses/withdraw"`)
+		"Nothing was ticked, so nothing was withdrawn.", `action="/expenses/plan"`, `name="do" value="withdraw"`)
 	if claims, err := s.store.ClaimSteps(t.Context(), 10, 10, time.Minute); err != nil || len(claims) != 0 {
 		t.Errorf("what was withdrawn is sent: %+v, %v", claims, err)
 	}

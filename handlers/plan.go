@@ -59,8 +59,8 @@ func (h *Handlers) planMake(w http.ResponseWriter, r *http.Request, who store.Us
 	return nil
 }
 
-// filterFields are the names in the list's address that choose.
-var filterFields = []string{"status", "company", "q", "from", "to", "min", "max", "currency", "supplier", "cause", "subject"}
+// choosing are the names in the list's address that choose.
+var choosing = []string{"status", "company", "q", "from", "to", "min", "max", "currency", "supplier", "cause", "subject"}
 
 // lostFilter is a field that chooses in a form and did not in what was read of it, "" for none. In an address that shows too much; here it
 // would do too much.
@@ -69,7 +69,7 @@ func lostFilter(form url.Values, f store.ExpenseFilter) string {
 	if err != nil {
 		return "address"
 	}
-	for _, name := range filterFields {
+	for _, name := range choosing {
 		if strings.TrimSpace(form.Get(name)) != "" && !address.Query().Has(name) {
 			return name
 		}

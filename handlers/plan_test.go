@@ -133,9 +133,10 @@ func TestHandledOutside(t *testing.T) {
 	mustContain(t, v.page("/expenses?status=handled"), `data-status="handled"`, "Booked by &lt;hand&gt;")
 	v.post(path + "/push")
 	mustContain(t, v.page(path), "Northwind-1 was handled outside. Undo that first.")
-	if a := v.get(path + "/edit"); a.status != http.StatusConflict {
+	if a := v.get(path + "/edit"); a.status != http.StatusSeeOther {
 		t.Errorf("edit: %d", a.status)
 	}
+	mustContain(t, v.page(path), "Northwind-1 was handled outside. Undo that first; then it can be changed.")
 	v.post(path + "/delete")
 	mustContain(t, v.page(path), "Northwind-1 was handled outside, so it stays.")
 

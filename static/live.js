@@ -11,7 +11,7 @@
   // --- putting new HTML into the old page -------------------------------------------------------------------------------
 
   // What a person is in the middle of stays: focus, ticks, typed text, open menus.
-  const kept = "#live, #flashes, input:not([type=hidden]), select, textarea";
+  const kept = "#live, #pause, #flashes, #elsewhere, input:not([type=hidden]), select, textarea";
   const keep = {
     callbacks: {
       beforeNodeMorphed: (old) => !(old instanceof Element && old.matches(kept)),
@@ -102,7 +102,7 @@
     due.clear();
     try {
       const now = ids.length > 0 && await read();
-      for (const id of ids) if (now && $(id) && now.getElementById(id)) morph($(id), now.getElementById(id));
+      for (const id of ids) if (now && !paused() && $(id) && now.getElementById(id)) morph($(id), now.getElementById(id));
     } catch {
       // the stream will notice too, and the page catches up then
     }
@@ -156,12 +156,13 @@
       again = false;
       try {
         const now = await read();
-        if (!now) break;
+        if (!now || paused()) break;
         const shown = page().dataset.show;
         const before = new Map([...document.querySelectorAll("[id][data-status]")].map((el) => [el.id, el.dataset.status]));
         unseen.clear();
         morph(page(), now.getElementById("page"));
         replaceCounts(now); // those of the rail
+        restorePicks();
         for (const [id, was] of before) if ($(id) && $(id).dataset.status !== was) shine($(id));
         due.clear();
         behind = page().dataset.show !== shown; // the stream must tell of other rows now
@@ -174,7 +175,7 @@
     catching = false;
     const missed = held;
     held = [];
-    for (const act of missed) act();
+    if (!paused()) for (const act of missed) act();
     clearTimeout(retrying);
     if (retry) retrying = setTimeout(() => behind && catchUp(), retry);
     show();
@@ -184,6 +185,29 @@
 
   let stream = null, connected = 0, heard = 0, lost = Date.now(), wait = 0, waiting = 0;
 
+  // A person may stop a page from changing while they work on it. The tab remembers that, and the page says it.
+  const paused = () => !!$("pause") && sessionStorage.getItem("paused") === "yes";
+  let pausedAt = Date.now();
+
+  function pause(on) {
+    if (on) sessionStorage.setItem("paused", "yes");
+    else sessionStorage.removeItem("paused");
+    pausedAt = Date.now();
+    lost = 0;
+    if (on) disconnect();
+    else connect(); // and catch up
+    show();
+  }
+
+  function timeOf(moment) {
+    const how = { hour: "2-digit", minute: "2-digit" };
+    try {
+      return new Date(moment).toLocaleTimeString("en-GB", { ...how, timeZone: page().dataset.zone });
+    } catch { // a zone that has no name
+      return new Date(moment).toLocaleTimeString("en-GB", how);
+    }
+  }
+
   // show says what is true: live only when the stream is open and nothing was missed.
   function show() {
     const el = $("live");
@@ -192,17 +216,24 @@
     if (live) lost = 0;
     else lost ||= Date.now();
     const gone = !live && (!navigator.onLine || Date.now() - lost > 10000);
-    const state = live ? "live" : gone ? "offline" : "reconnecting";
-    const since = () => new Date(lost).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
-    const word = { live: "Live", reconnecting: "Reconnecting", offline: `Offline since ${lost && since()}` }[state];
+    const state = paused() ? "paused" : live ? "live" : gone ? "offline" : "reconnecting";
+    const word = {
+      live: "Live", reconnecting: "Reconnecting", offline: `Offline since ${lost && timeOf(lost)}`, paused: `Updates paused at ${timeOf(pausedAt)}`,
+    }[state];
     if (el.dataset.state !== state) el.dataset.state = state;
     if (el.lastElementChild.textContent !== word) el.lastElementChild.textContent = word;
-    if (live || Date.now() - lost > 1500) el.hidden = false;
+    if (live || paused() || Date.now() - lost > 1500) el.hidden = false;
+    const button = $("pause");
+    if (!button) return;
+    const offer = paused() ? "Resume" : "Pause updates";
+    if (button.textContent !== offer) button.textContent = offer;
+    button.hidden = el.hidden;
   }
 
   function connect() {
     clearTimeout(waiting);
     stream?.close();
+    if (paused()) return show();
     connected = Date.now();
     const query = new URLSearchParams({ topics });
     if (page().dataset.show) query.set("show", page().dataset.show);
@@ -258,6 +289,7 @@
 
   if (topics && window.EventSource) {
     connect();
+    document.addEventListener("click", (e) => { if (e.target.closest?.("#pause")) pause(!paused()); });
     let ticked = Date.now();
     setInterval(() => {
       // The machine slept, or nothing was heard for longer than the server's beat: what looks open may be dead.
@@ -281,18 +313,87 @@
 
   // --- small comforts that need no stream -----------------------------------------------------------------------------------
 
-  const all = $("pick-all");
-  if (all) {
-    const picks = () => [...document.querySelectorAll("td.pick input")];
-    all.hidden = false;
-    all.addEventListener("change", () => { for (const p of picks()) p.checked = all.checked; });
-    document.addEventListener("change", (e) => {
-      if (!e.target.matches("td.pick input")) return;
-      const n = picks().filter((p) => p.checked).length;
-      all.checked = n > 0 && n === picks().length;
-      all.indeterminate = n > 0 && !all.checked;
-    });
+  // What is ticked outlives a reload and a turn of the page, in this tab and for this list: other filters begin anew. What is ticked on
+  // other pages goes along with the form as hidden fields.
+  const picks = () => [...document.querySelectorAll("td.pick input")];
+
+  function picked() {
+    try {
+      const kept = JSON.parse(sessionStorage.getItem("picked"));
+      return new Set(kept.of === $("bulk").dataset.of ? kept.ids : []);
+    } catch {
+      return new Set(); // nothing is kept
+    }
   }
+
+  function keepPicked(ids) {
+    if (ids.size) sessionStorage.setItem("picked", JSON.stringify({ of: $("bulk").dataset.of, ids: [...ids] }));
+    else sessionStorage.removeItem("picked");
+    const here = new Set(picks().map((p) => p.value));
+    const rest = [...ids].filter((id) => !here.has(id));
+    const elsewhere = $("elsewhere");
+    elsewhere.hidden = !rest.length;
+    elsewhere.firstElementChild.textContent = `${rest.length.toLocaleString("en-GB")} selected on other pages`;
+    for (const old of elsewhere.querySelectorAll("input")) old.remove();
+    for (const id of rest) {
+      const field = document.createElement("input");
+      Object.assign(field, { type: "hidden", name: "id", value: id });
+      elsewhere.append(field);
+    }
+  }
+
+  function picksChanged() {
+    if ($("bulk")) {
+      const ids = picked();
+      for (const p of picks()) p.checked ? ids.add(p.value) : ids.delete(p.value);
+      keepPicked(ids);
+    }
+    const all = $("pick-all");
+    if (!all) return;
+    const n = picks().filter((p) => p.checked).length;
+    all.hidden = false;
+    all.checked = n > 0 && n === picks().length;
+    all.indeterminate = n > 0 && !all.checked;
+  }
+
+  function restorePicks() {
+    if ($("bulk")) {
+      const ids = picked();
+      for (const p of picks()) p.checked ||= ids.has(p.value);
+    }
+    picksChanged();
+  }
+
+  document.addEventListener("change", (e) => {
+    const every = e.target.matches("#pick-all");
+    if (every) for (const p of picks()) p.checked = e.target.checked;
+    else if (!e.target.matches("td.pick input")) return;
+    const match = document.querySelector(".all input"); // "all that match" is not said any more of a page with gaps
+    if (match && !e.target.checked) match.checked = false;
+    picksChanged();
+  });
+  document.addEventListener("click", (e) => {
+    if (!e.target.closest?.("#elsewhere button")) return;
+    keepPicked(new Set(picks().filter((p) => p.checked).map((p) => p.value)));
+    $("pick-all").focus();
+  });
+  // Where the selection has done its work, or somebody else may sit down, it ends.
+  if (document.querySelector("[data-ends-selection], .alone")) sessionStorage.removeItem("picked");
+  restorePicks();
+
+  // An expense is opened with the list it was opened from, so that it knows what comes before and after it there.
+  for (const press of ["click", "auxclick", "contextmenu"]) {
+    document.addEventListener(press, (e) => {
+      const link = e.target.closest?.(".expenses :is(.ref, .act) a");
+      if (link) link.search = new URLSearchParams({ list: location.search.slice(1) });
+    }, true);
+  }
+
+  // An address says what is chosen, and nothing of what is not.
+  addEventListener("formdata", (e) => {
+    if (e.target.getAttribute("method") === "post") return;
+    for (const [name, value] of [...e.formData]) if (value === "") e.formData.delete(name);
+  });
 
   if (navigator.clipboard) {
     document.documentElement.classList.add("can-copy");

@@ -1,6 +1,10 @@
 package views
 
-import "tallylight/store"
+import (
+	"github.com/a-h/templ"
+
+	"tallylight/store"
+)
 
 // rest is what is said where no expense has the status that was asked for.
 func rest(status string) string {
@@ -30,6 +34,22 @@ func restIcon(status string) string {
 		return "not_pushed"
 	}
 	return "complete"
+}
+
+// eachGives is what is said above n filters without any one of which there are expenses.
+func eachGives(n int) string {
+	if n == 1 {
+		return "Drop this one, and there are expenses:"
+	}
+	return "Drop any one of these, and there are expenses:"
+}
+
+// attributes say to those who cannot see the arrow how a column is sorted.
+func (h Heading) attributes() templ.Attributes {
+	if h.Sort == "" {
+		return nil
+	}
+	return templ.Attributes{"aria-sort": h.Sort}
 }
 
 // follow names the events after which the script reads a company's counts anew: the counts event tells those of all companies.

@@ -110,9 +110,6 @@ type Cause struct {
 	Filters []Field // what the button's form says beside: which ones
 }
 
-// Field is a hidden field of a form.
-type Field struct{ Name, Value string }
-
 func planPath(id int64, action string) string {
 	path := "/plans/" + strconv.FormatInt(id, 10)
 	if action != "" {

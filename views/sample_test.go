@@ -74,7 +74,11 @@ func sampleExpenses() ExpensesPage {
 	p := ExpensesPage{
 		Frame: sampleFrame("Expenses", "/expenses", "expenses,connections"), Tabs: sampleTabs(), Rows: sampleRows(),
 		Companies: []Option{{"7", "Northwind Ltd", false}, {"8", "Fabrikam UK", true}, {"9", hostile, false}},
-		Next:      "/expenses?after=abc", Clear: "/expenses",
+		Next:      "/expenses?after=abc", Clear: "/expenses", List: "/expenses", Newest: true, All: "All 1,284 that match",
+		Dated: Heading{"/expenses?sort=date", "descending"}, Priced: Heading{"/expenses?sort=-amount", ""}, Changed: Heading{"/expenses?sort=-changed", ""},
+		Orders: []Option{{"", "Newest date first", true}, {"-amount", "Largest amount first", false}}, Columns: []Option{{"company", "Company", true}, {"amount", "Amount", false}},
+		Hidden: []string{"no-amount"}, Causes: "/expenses/causes", CSV: "/expenses/export.csv", XLSX: "/expenses/export.xlsx",
+		Views: []SavedView{{1, "Month end", "/expenses?status=failed", true}, {2, hostile, "/expenses", false}},
 	}
 	for i, r := range p.Rows {
 		if i > 0 {
@@ -103,7 +107,8 @@ func sampleFiltered() ExpensesPage {
 		{"Company: Northwind Ltd", "/expenses?q=taxi&from=2026-01-01", "Drop the company"},
 		{"From 1 Jan 2026", "/expenses?q=taxi&company=7", "Drop the date"},
 	}
-	p.Previous = "/expenses?before=xyz"
+	p.Previous, p.Newest, p.Address, p.List = "/expenses?before=xyz", false, "company=7&q=taxi", "/expenses?company=7&q=taxi"
+	p.Chosen, p.Kept = []Field{{"q", "taxi"}, {"company", "7"}}, []Field{{"sort", "-amount"}, {"cause", hostile}}
 	return p
 }
 
@@ -122,12 +127,16 @@ func empties() map[string]ExpensesPage {
 	matchless := sampleFiltered()
 	matchless.Rows, matchless.Next, matchless.Previous = nil, "", ""
 	matchless.Chips[0].Text = "Search: " + long[:200]
+	matchless.Drops = Drops{matchless.Chips, false}
+	one := matchless
+	one.Drops = Drops{matchless.Chips[:1], true}
+	unread := ExpensesPage{Frame: bare().Frame, NotLoaded: true, Again: "/expenses?q=taxi"}
 	done := bare()
-	done.Status, done.Filtered = "failed", true
+	done.Status, done.Filtered, done.OnlyStatus = "failed", true, true
 	done.Tabs[0].Current, done.Tabs[4].Current, done.Tabs[4].Count = false, true, 0
 	past := bare()
-	past.Previous = "/expenses?before=xyz"
-	return map[string]ExpensesPage{"none": none, "matchless": matchless, "done": done, "past": past}
+	past.Past = true
+	return map[string]ExpensesPage{"not loaded": unread, "one filter": one, "none": none, "matchless": matchless, "done": done, "past": past}
 }
 
 func sampleExpense() ExpensePage {

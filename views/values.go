@@ -19,6 +19,7 @@ type Frame struct {
 	Down    int      // connections that are not Linked: the rail's count beside Connections
 	Flashes []Flash  // told once, above the page
 	Notices []Notice // what needs a person, above the page
+	Zone    string   // the zone of the times: "Europe/London"
 }
 
 // Flash is what was just done, and what might be done next.
@@ -101,21 +102,73 @@ type Row struct {
 	Action      string // "Push", "Retry", "Check", "Fix" or "": Push and Retry are forms, Check and Fix links to the expense
 }
 
-// ExpensesPage is the list of expenses.
+// ExpensesPage is the list of expenses. Hrefs are "" where there is no such list.
 type ExpensesPage struct {
 	Frame
+	NotLoaded bool   // the list could not be read: nothing is known of it but how to try again
+	Again     string // href
+
 	Tabs      []Tab
-	Status    string // what is chosen now, for the filter form's hidden field
+	Status    string // what is chosen now
 	CompanyID int64
 	Companies []Option
 	Query     string
 	From, To  string // 2026-01-31 or ""
+	Min, Max  string // amounts
+	Currency  string
+	Supplier  string
+	Kept      []Field // of the address, what the filter form does not offer and does not lose
+	Chosen    []Field // of the address, what chooses expenses
 	Chips     []Chip
 	Rows      []Row
-	Previous  string // hrefs, "" where there is none
+	Previous  string
 	Next      string
-	Filtered  bool   // something is chosen: an empty list says which chip to drop
-	Clear     string // href without any filter
+	All       string // what is said of everything that is chosen, when that is more than this page: "All 1,284 that match"
+
+	Filtered   bool   // something is chosen
+	OnlyStatus bool   // of a company or all, nothing but a status is
+	Past       bool   // the page is behind the last one
+	Drops      Drops  // of an empty list, which filters to drop
+	Clear      string // href without any filter
+	List       string // href of everything that is chosen, in any order: the name of a selection
+	Newest     bool   // a new expense of that status and company would stand on this page
+
+	Dated, Priced, Changed Heading  // the columns that can be sorted by
+	Orders                 []Option // the same for where there is no head
+	Columns                []Option
+	Hidden                 []string // a class for each column that is not shown
+	Address                string   // what a saved view keeps: a query
+	Views                  []SavedView
+	Causes, CSV, XLSX      string // hrefs of the same expenses by cause, and as files
+}
+
+// Heading is the head of a column that can be sorted by.
+type Heading struct {
+	Href string
+	Sort string // ascending, descending or ""
+}
+
+// Field is a hidden field of a form.
+type Field struct{ Name, Value string }
+
+// Drops are filters that empty a list, as links that drop them.
+type Drops struct {
+	Chips []Chip
+	Each  bool // without any one of them there are expenses
+}
+
+// SavedView is a list that a person keeps by a name.
+type SavedView struct {
+	ID      int64
+	Name    string
+	Href    string
+	Current bool // it is the one on the page
+}
+
+// SavedViewsPage is where a person's views are renamed and deleted.
+type SavedViewsPage struct {
+	Frame
+	Views []SavedView
 }
 
 // Tab is one status above the list.

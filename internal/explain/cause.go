@@ -28,6 +28,12 @@ const (
 	CauseUnknown  Cause = "unknown"   // no rule knows it; the subject is what was said
 )
 
+// Known reports whether c is one of the table.
+func (c Cause) Known() bool {
+	_, known := byCause[c]
+	return known
+}
+
 // UnknownRecord reports whether the ledger did not know a record that the write refers to. Right after that record was made, it
 // may only not have been read yet.
 func (c Cause) UnknownRecord() bool {
