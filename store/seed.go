@@ -68,6 +68,10 @@ func (tx *Tx) seedExpenses(ctx context.Context, total int) (added int, err error
 	if _, err := tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock($1)`, seedLock); err != nil {
 		return 0, fmt.Errorf("lock seeding: %w", err)
 	}
+	// Texts are put into their index a batch at a time. Vacuuming, at the end, puts in the last of them.
+	if _, err := tx.ExecContext(ctx, `SET LOCAL gin_pending_list_limit = '64MB'; SET LOCAL work_mem = '64MB'`); err != nil {
+		return 0, fmt.Errorf("prepare seeding: %w", err)
+	}
 	var have, seeded int
 	err = tx.QueryRowContext(ctx, `SELECT count(*), count(*) FILTER (WHERE source = 'example')
 		FROM expenses WHERE company_id IN (SELECT id FROM companies WHERE example)`).Scan(&have, &seeded)
