@@ -144,16 +144,16 @@ func TestListState(t *testing.T) {
 	mustNotContain(t, page, "No expenses yet")
 
 	// A list that cannot be read is not an empty one.
-	if _, err := storetest.DB(t, s.dsn).Exec(`ALTER TABLE expense_texts RENAME TO elsewhere`); err != nil {
+	if _, err := storetest.DB(t, s.dsn).Exec(`ALTER TABLE push_needs RENAME TO elsewhere`); err != nil {
 		t.Fatal(err)
 	}
-	got := v.get("/expenses?q=north&status=failed")
+	got := v.get("/expenses?q=north&status=not_pushed")
 	if got.status != http.StatusServiceUnavailable || got.header.Get("Retry-After") == "" {
 		t.Errorf("a list that cannot be read: %d", got.status)
 	}
-	mustContain(t, got.body, "The list could not be loaded", `href="/expenses?q=north&amp;status=failed"`, `data-topics="expenses"`, "Sign out")
-	mustNotContain(t, got.body, "No expense", "expense_texts")
-	if n := strings.Count(s.log.String(), "expense_texts"); n != 1 {
+	mustContain(t, got.body, "The list could not be loaded", `href="/expenses?q=north&amp;status=not_pushed"`, `data-topics="expenses"`, "Sign out")
+	mustNotContain(t, got.body, "No expense", "push_needs")
+	if n := strings.Count(s.log.String(), "push_needs"); n != 1 {
 		t.Errorf("the cause is logged %d times", n)
 	}
 }

@@ -175,15 +175,14 @@ func TestALoneChangeDoesNotWait(t *testing.T) {
 	s.listen()
 	v := s.person(store.Finance)
 	events := v.watch("topics=expenses")
-	quickest := time.Hour
-	for n := range 5 { // a busy machine may be slow once
+	for n := range 20 { // a busy machine may be slow now and then; one that waits is late every time
 		name := "New" + strconv.Itoa(n)
 		began := time.Now()
 		s.named(v.user, c, name, 1)
 		await(t, events, "the row", func(e event) bool { return e.name == "expense" && strings.Contains(e.data, name) })
-		quickest = min(quickest, time.Since(began))
+		if time.Since(began) < countsPause {
+			return
+		}
 	}
-	if quickest > countsPause/2 {
-		t.Errorf("a row takes %s: it waits for something", quickest)
-	}
+	t.Error("every row is as late as the counts: it waits for something")
 }
