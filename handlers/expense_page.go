@@ -43,6 +43,10 @@ func (h *Handlers) expensePage(w http.ResponseWriter, r *http.Request, who store
 	if err != nil {
 		return err
 	}
+	receipts, err := h.Store.Receipts(ctx, id)
+	if err != nil {
+		return err
+	}
 	s, err := h.frame(w, r, who, "/expenses", e.Reference)
 	if err != nil {
 		return err
@@ -53,6 +57,7 @@ func (h *Handlers) expensePage(w http.ResponseWriter, r *http.Request, who store
 		Action: rowAction(i), Story: story(activities, pushes, deliveries, s.May, c), Facts: expenseFacts(e, i, activities, c),
 		Note: e.Note, Ledger: platformOr(i.Platform), Withdraw: i.Unsent, Edit: locked(e) == "", Delete: e.PushID == nil,
 	}
+	page.Receipts = receiptsOf(receipts, e, i, pushes, c)
 	if page.Action == "Fix" { // here
 		page.Action = ""
 	}
@@ -136,7 +141,7 @@ func pushItem(p store.Push, c clock) views.PushItem {
 		if key := orNone(s.OperationKey); key != "" {
 			item.Facts = append(item.Facts, views.Fact{Term: "Codat’s operation", Text: key})
 		}
-		if record := orNone(s.RecordID); record != "" {
+		if record := orNone(s.RecordID); record != "" && s.Kind != store.AttachmentStep {
 			item.Facts = append(item.Facts, views.Fact{Term: "Record in the ledger", Text: record})
 		}
 		for _, a := range s.Attempts {

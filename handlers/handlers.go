@@ -48,6 +48,7 @@ type Handlers struct {
 
 	refusals     refusals
 	unusual      chan struct{}          // held while a body larger than usual is read
+	uploads      chan struct{}          // held while files are read
 	refusedTotal *prometheus.CounterVec // by reason
 	refusedLog   rate.Sometimes
 }
@@ -55,7 +56,7 @@ type Handlers struct {
 // New returns the handlers. Routes serves them; Run and Announce keep open pages live.
 func New(c Config) *Handlers {
 	h := &Handlers{
-		Config: c, news: newNews(), refusals: newRefusals(), unusual: make(chan struct{}, unusualMost),
+		Config: c, news: newNews(), refusals: newRefusals(), unusual: make(chan struct{}, unusualMost), uploads: make(chan struct{}, receiptUploads),
 		refusedTotal: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "tallylight_webhooks_refused_total", Help: "Webhooks that did not prove to be Codat's, by reason.",
 		}, []string{"reason"}),

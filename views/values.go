@@ -159,6 +159,7 @@ type ExpensePage struct {
 	Lines     []LineItem
 	Tax       string // the sum of the lines' tax, "" when there is none
 	Note      string
+	Receipts  Receipts
 	Pushes    []PushItem // newest first, with attempts and raw replies
 	Previous  string
 	Next      string
