@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"tallylight/internal/explain"
@@ -39,8 +40,9 @@ func receiptsOf(rs []store.Receipt, e store.Expense, i store.ExpenseItem, pushes
 		out.Told = platform + " takes no receipts through Codat: they are kept here only."
 	case e.Status != store.Complete && len(rs) > 0 && i.ConnectionStatus != "":
 		out.Told = "Uploaded to " + platform + " once the expense is in there."
-	case len(rs) >= store.ReceiptsMost:
-		out.Told = fmt.Sprintf("An expense has at most %d receipts.", store.ReceiptsMost)
+	}
+	if !out.Add {
+		out.Told = strings.TrimSpace(fmt.Sprintf("%s An expense has at most %d receipts.", out.Told, store.ReceiptsMost))
 	}
 	for _, r := range rs {
 		item := views.Receipt{ID: r.ID, Name: r.Name, Detail: receiptTypes[r.Type].word + ", " + size(r.Size),
