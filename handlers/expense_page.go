@@ -49,6 +49,10 @@ func (h *Handlers) expensePage(w http.ResponseWriter, r *http.Request, who store
 	if err != nil {
 		return err
 	}
+	receipts, err := h.Store.Receipts(ctx, id)
+	if err != nil {
+		return err
+	}
 	s, err := h.frame(w, r, who, "/expenses", e.Reference)
 	if err != nil {
 		return err
@@ -60,6 +64,7 @@ func (h *Handlers) expensePage(w http.ResponseWriter, r *http.Request, who store
 		Note: e.Note, Ledger: platformOr(i.Platform), Withdraw: i.Unsent, Edit: e.Status.Editable(), Delete: e.PushID == nil && e.Status != store.Handled,
 		List: list.url(), Keep: list.kept(),
 	}
+	page.Receipts = receiptsOf(receipts, e, i, pushes, c)
 	if page.Action == "Fix" { // here
 		page.Action = ""
 	}
@@ -193,7 +198,9 @@ func pushItem(p store.Push, c clock) views.PushItem {
 			}
 		}
 		fact("Codat’s operation", orNone(s.OperationKey))
-		fact("record in the ledger", orNone(s.RecordID))
+		if s.Kind != store.AttachmentStep {
+			fact("record in the ledger", orNone(s.RecordID))
+		}
 		fact("outcome learnt from", learntFrom[s.ToldBy])
 		for _, a := range s.Attempts {
 			item.Attempts = append(item.Attempts, attemptItem(a, name, c))

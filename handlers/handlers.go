@@ -51,6 +51,7 @@ type Handlers struct {
 	badTokens    refusals               // of the API
 	pace         *pace                  // of each token
 	unusual      chan struct{}          // held while a body larger than usual is read
+	uploads      chan struct{}          // held while files are read
 	refusedTotal *prometheus.CounterVec // by reason
 	refusedLog   rate.Sometimes
 }
@@ -59,7 +60,7 @@ type Handlers struct {
 func New(c Config) *Handlers {
 	h := &Handlers{
 		Config: c, news: newNews(), refusals: newRefusals(), badTokens: newRefusals(), pace: newPace(apiRate, apiBurst),
-		unusual: make(chan struct{}, unusualMost),
+		unusual: make(chan struct{}, unusualMost), uploads: make(chan struct{}, receiptUploads),
 		refusedTotal: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "tallylight_webhooks_refused_total", Help: "Webhooks that did not prove to be Codat's, by reason.",
 		}, []string{"reason"}),

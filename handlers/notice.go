@@ -66,7 +66,7 @@ func twiceNotice(n store.Notice, may views.Rights) views.Notice {
 	}
 	what, one := n.Reference+" may be booked twice.", "push"
 	if n.Kind == "may_be_made_twice" {
-		what, one = strings.TrimSpace(capital(detail.Kind)+" "+detail.Label)+" may be in "+ledger+" twice.", "try"
+		what, one = strings.TrimSpace(or(stepKinds[store.StepKind(detail.Kind)], capital(detail.Kind))+" "+detail.Label)+" may be in "+ledger+" twice.", "try"
 	}
 	records := ""
 	switch {

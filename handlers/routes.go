@@ -50,6 +50,12 @@ func (h *Handlers) Routes() (http.Handler, error) {
 	page("POST /views", store.Viewer, h.viewSave)
 	page("POST /views/{id}/rename", store.Viewer, h.viewRename)
 	page("POST /views/{id}/delete", store.Viewer, h.viewDelete)
+	page("POST /expenses/{id}/receipts", store.Finance, h.receiptAdd)
+	page("GET /expenses/{id}/receipts/{receipt}", store.Viewer, h.receiptShow)
+	page("POST /expenses/{id}/receipts/{receipt}/delete", store.Finance, h.receiptDelete)
+	page("POST /expenses/{id}/receipts/{receipt}/retry", store.Finance, h.receiptRetry)
+	page("POST /expenses/{id}/receipts/{receipt}/found", store.Finance, h.receiptFound)
+	page("POST /expenses/{id}/receipts/{receipt}/not-there", store.Finance, h.receiptNotThere)
 	page("GET /companies", store.Viewer, h.companyList)
 	page("GET /companies/new", store.Admin, h.companyForm)
 	page("POST /companies", store.Admin, h.companyAdd)
@@ -95,7 +101,11 @@ func (h *Handlers) Routes() (http.Handler, error) {
 	pages.Handle("POST /login", h.errors.Handle(h.login))
 	pages.Handle("POST /logout", h.errors.Handle(h.logout))
 
-	guarded, err := h.errors.SameOrigin(h.PublicURL, web.LimitBody(web.FormLimit, pages))
+	bodies := http.NewServeMux() // files are larger than forms
+	bodies.Handle("/", web.LimitBody(web.FormLimit, pages))
+	bodies.Handle("POST /expenses/{id}/receipts", web.LimitBody(receiptBody, pages))
+
+	guarded, err := h.errors.SameOrigin(h.PublicURL, bodies)
 	if err != nil {
 		return nil, err
 	}

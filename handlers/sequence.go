@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"slices"
 	"time"
 
 	"tallylight/store"
@@ -8,13 +9,22 @@ import (
 )
 
 var stepKinds = map[store.StepKind]string{
-	store.AccountStep: "Account", store.SupplierStep: "Supplier", store.DirectCostStep: "Expense",
+	store.AccountStep: "Account", store.SupplierStep: "Supplier", store.DirectCostStep: "Expense", store.AttachmentStep: "Receipt",
+}
+
+// receiptWords are the badges of the steps that upload receipts.
+var receiptWords = map[store.ExpenseStatus]string{
+	store.NotPushed: "Not uploaded", store.InProgress: "Uploading", store.Complete: "Uploaded", store.Failed: "Not uploaded",
+	store.NeedsChecking: "Needs checking", store.OnHold: "On hold",
 }
 
 // sequence is a push's way to the ledger: its steps in the order in which they happen.
 func sequence(p store.Push, expense store.ExpenseStatus, c clock) []views.StepBox {
 	var boxes []views.StepBox
-	for _, s := range p.Steps {
+	for n, s := range p.Steps {
+		if s.Kind == store.AttachmentStep && slices.ContainsFunc(p.Steps[n+1:], func(o store.Step) bool { return o.Kind == s.Kind && o.Label == s.Label }) {
+			continue // uploaded once more
+		}
 		boxes = append(boxes, stepBox(s, p, expense, c))
 	}
 	return boxes
@@ -63,8 +73,12 @@ func stepBox(s store.Step, p store.Push, expense store.ExpenseStatus, c clock) v
 	case store.StepWithdrawn:
 		status, sub = store.NotPushed, "withdrawn, never sent"
 	}
+	word := statusWords[status]
+	if s.Kind == store.AttachmentStep {
+		word = receiptWords[status]
+	}
 	return views.StepBox{Kind: or(stepKinds[s.Kind], string(s.Kind)), Label: s.Label, Key: orNone(s.OperationKey), Times: stepTimes(s, c),
-		Badge: views.Badge{Status: status, Word: statusWords[status], Sub: sub}}
+		Badge: views.Badge{Status: status, Word: word, Sub: sub}}
 }
 
 // stepTimes are when a step was sent, and how long it took to its end.

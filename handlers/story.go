@@ -131,6 +131,14 @@ func activityText(a store.Activity, pushes []store.Push) string {
 		return "It is in the ledger"
 	case "push failed":
 		return "The push failed: it is not in the ledger"
+	case "added the receipt", "removed the receipt", "uploaded again the receipt", "found in the ledger the receipt":
+		return a.Actor + " " + a.Verb + " " + detailOf(a.Detail).Receipt
+	case "receipt success":
+		return "The receipt " + detailOf(a.Detail).Receipt + " is in the ledger"
+	case "receipt failed":
+		return "The receipt " + detailOf(a.Detail).Receipt + " could not be uploaded"
+	case "receipt needs checking":
+		return "Nobody can tell whether the receipt " + detailOf(a.Detail).Receipt + " was uploaded"
 	case "push needs checking":
 		return "Nobody can tell whether it reached the ledger"
 	}
@@ -160,6 +168,7 @@ type activityDetail struct {
 	Changed  []store.Difference
 	Currency string
 	Record   string
+	Receipt  string
 	Reason   string
 }
 

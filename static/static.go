@@ -15,7 +15,7 @@ import (
 	"strings"
 )
 
-//go:embed look.css live.js idiomorph.js icons.svg favicon.svg
+//go:embed look.css live.js receipts.js idiomorph.js icons.svg favicon.svg
 var files embed.FS
 
 var types = map[string]string{

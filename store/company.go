@@ -138,7 +138,7 @@ func (tx *Tx) CompanyDeleted(ctx context.Context, codatID string, f Failure) err
 		}
 	}
 	var sent []int64
-	err = tx.SelectContext(ctx, &sent, `SELECT id FROM push_steps WHERE company_id = $1 AND kind = 'directCost'
+	err = tx.SelectContext(ctx, &sent, `SELECT id FROM push_steps WHERE company_id = $1 AND kind IN ('directCost', 'attachment')
 		AND state IN ('ready', 'sending', 'looking', 'pending') AND first_sent_at IS NOT NULL ORDER BY id FOR UPDATE`, c.ID)
 	if err != nil {
 		return fmt.Errorf("find what was sent for company %q: %w", codatID, err)

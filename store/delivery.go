@@ -276,7 +276,8 @@ func (tx *Tx) stepsOfOperations(ctx context.Context, news []PushNews) (map[strin
 	}
 	var found []newsStep
 	err := tx.SelectContext(ctx, &found, `
-		SELECT s.id, s.company_id, s.connection_id, s.kind, s.state, s.operation_key, p.expense_id
+		SELECT s.id, s.company_id, s.connection_id, s.kind, s.state, s.operation_key, CASE WHEN s.kind = 'attachment'
+			THEN (SELECT o.expense_id FROM push_needs n JOIN pushes o ON o.id = n.push_id WHERE n.step_id = s.id LIMIT 1) ELSE p.expense_id END AS expense_id
 		FROM push_steps s LEFT JOIN pushes p ON p.cost_step_id = s.id WHERE s.operation_key = ANY($1) ORDER BY s.id FOR UPDATE OF s`, pq.Array(keys))
 	if err != nil {
 		return nil, fmt.Errorf("find steps of operations: %w", err)

@@ -122,6 +122,7 @@ type PlannedPush struct {
 	ConnectionID int64
 	Held         bool   // the connection is down: the push waits
 	Verb         string // for the record: pushed, retried
+	Receipts     bool   // the accounting package takes receipts
 	Steps        []PlannedStep
 }
 
@@ -143,6 +144,7 @@ type plannedStep struct {
 	Position     int      `json:"position"`
 	Held         bool     `json:"held"`
 	Verb         string   `json:"verb"`
+	Receipts     bool     `json:"receipts"`
 }
 
 // CreatePushes freezes the expenses, plans their steps and queues what can run. The expenses are locked and may be pushed.
@@ -152,7 +154,7 @@ func (tx *Tx) CreatePushes(ctx context.Context, by User, plans []PlannedPush) er
 	for i, p := range plans {
 		ids[i] = p.ExpenseID
 		for n, s := range p.Steps {
-			step := plannedStep{p.ExpenseID, p.CompanyID, p.ConnectionID, s.Kind, s.Subject, s.Label, n, p.Held, p.Verb}
+			step := plannedStep{p.ExpenseID, p.CompanyID, p.ConnectionID, s.Kind, s.Subject, s.Label, n, p.Held, p.Verb, p.Receipts}
 			if s.Kind == DirectCostStep {
 				costs = append(costs, step)
 			} else {
@@ -173,7 +175,7 @@ func (tx *Tx) CreatePushes(ctx context.Context, by User, plans []PlannedPush) er
 	}
 	_, err = tx.ExecContext(ctx, `
 		WITH plan AS (
-			SELECT * FROM jsonb_to_recordset($1) AS r (expense_id bigint, company_id bigint, connection_id bigint, subject text, label text, held boolean, verb text)),
+			SELECT * FROM jsonb_to_recordset($1) AS r (expense_id bigint, company_id bigint, connection_id bigint, subject text, label text, held boolean, verb text, receipts boolean)),
 		want AS (
 			SELECT r.expense_id, r.position, s.id AS step_id, s.state
 			FROM jsonb_to_recordset($4) AS r (expense_id bigint, connection_id bigint, kind text, subject text, position int)
@@ -186,8 +188,8 @@ func (tx *Tx) CreatePushes(ctx context.Context, by User, plans []PlannedPush) er
 			FROM plan ORDER BY expense_id
 			RETURNING id, connection_id, subject),
 		push AS (
-			INSERT INTO pushes (company_id, connection_id, expense_id, cost_step_id, snapshot, created_by)
-			SELECT plan.company_id, plan.connection_id, plan.expense_id, step.id, `+snapshotOf+`, nullif($2, 0)
+			INSERT INTO pushes (company_id, connection_id, expense_id, cost_step_id, snapshot, created_by, takes_receipts)
+			SELECT plan.company_id, plan.connection_id, plan.expense_id, step.id, `+snapshotOf+`, nullif($2, 0), plan.receipts
 			FROM plan JOIN step USING (connection_id, subject) JOIN expenses e ON e.id = plan.expense_id JOIN companies co ON co.id = e.company_id
 			RETURNING id, company_id, expense_id, cost_step_id),
 		need AS (

@@ -41,7 +41,7 @@ type Settlement struct {
 
 	// One of:
 	OperationKey string        // Codat accepted it: its operation, and
-	Outcome      Outcome       // how that stands
+	Outcome      Outcome       // how that stands; Success without an operation is done, with nothing to follow
 	Again        time.Duration // send again after this long, because of Reason; > 0
 	Failed       *Failure      // it is not in the ledger
 	Look         bool          // it may be in the ledger: look for it at Codat
@@ -98,6 +98,12 @@ func (tx *Tx) settleAttempt(ctx context.Context, c Claim, attemptID int64, st Se
 	switch {
 	case st.OperationKey != "":
 		return tx.accepted(ctx, c, st.OperationKey, st.Outcome)
+	case st.Outcome.Status == OutcomeSuccess:
+		if err := tx.sentAgain(ctx, c.CompanyID); err != nil {
+			return err
+		}
+		_, err := tx.FinishStep(ctx, c.ID, st.Outcome)
+		return err
 	case st.Failed != nil:
 		return tx.settleClaim(ctx, c, StepFailed, *st.Failed)
 	case st.Unknown != nil:
@@ -293,7 +299,7 @@ func (tx *Tx) FinishStep(ctx context.Context, stepID int64, o Outcome) (bool, er
 		return false, fmt.Errorf("read step %d: %w", stepID, err)
 	}
 	switch now := stepRank(s.State); {
-	case now < 2 && o.Status == OutcomeSuccess && o.RecordID == "" && s.Kind != DirectCostStep:
+	case now < 2 && o.Status == OutcomeSuccess && o.RecordID == "" && s.Kind.shared():
 		switch {
 		case s.State == StepLooking: // by its name, already
 			return false, nil
@@ -303,7 +309,7 @@ func (tx *Tx) FinishStep(ctx context.Context, stepID int64, o Outcome) (bool, er
 		return true, tx.ask(ctx, stepID)
 	case now < 2 && o.rank() > now:
 		if o.Status == OutcomeTimedOut && s.Kind != DirectCostStep {
-			return true, tx.lookFor(ctx, stepID, nil) // an account or supplier can be found by its name
+			return true, tx.lookFor(ctx, stepID, nil) // all but a cost can be found by their names
 		}
 		state := map[OutcomeStatus]StepState{OutcomeTimedOut: StepNeedsChecking, OutcomeFailed: StepFailed, OutcomeSuccess: StepSuccess}[o.Status]
 		return true, tx.finish(ctx, state, []finishing{{s.settledStep, o}})
@@ -312,7 +318,12 @@ func (tx *Tx) FinishStep(ctx context.Context, stepID int64, o Outcome) (bool, er
 		if err != nil {
 			return false, fmt.Errorf("keep record id: %w", err)
 		}
+		if err := tx.receiptsReady(ctx, stepID); err != nil {
+			return false, err
+		}
 		return true, tx.expensesChanged(ctx, stepID)
+	case (s.State == StepFailed || s.State == StepWithdrawn) && o.Status == OutcomeSuccess && s.RecordID == nil && s.Kind == AttachmentStep:
+		return true, tx.lateReceipt(ctx, s.settledStep, o)
 	case (s.State == StepFailed || s.State == StepWithdrawn) && o.Status == OutcomeSuccess && s.RecordID == nil:
 		return true, tx.lateSuccess(ctx, s.settledStep, o)
 	}
@@ -402,6 +413,8 @@ func (tx *Tx) settled(ctx context.Context, s settledStep, f Failure) error {
 		return tx.settlePushes(ctx, []int64{s.ID}, s.State, f)
 	case s.Kind == DirectCostStep:
 		return tx.settlePushes(ctx, []int64{s.ID}, s.State, f)
+	case s.Kind == AttachmentStep:
+		return tx.receiptSettled(ctx, s, f)
 	case s.State == StepSuccess:
 		return tx.recordMade(ctx, s)
 	case s.State == StepFailed, s.State == StepNeedsChecking:
@@ -424,10 +437,13 @@ func (tx *Tx) settlePushes(ctx context.Context, stepIDs []int64, state StepState
 		return fmt.Errorf("settle pushes: %w", err)
 	}
 	tx.changed(ExpenseChanged, ids...)
-	if push == PushComplete {
-		return tx.asBooked(ctx, ids)
+	if push != PushComplete {
+		return nil
 	}
-	return nil
+	if err := tx.asBooked(ctx, ids); err != nil {
+		return err
+	}
+	return tx.uploadReceipts(ctx, ids)
 }
 
 // asBooked gives expenses that were changed while they were pushed the values that are in the ledger; the record of changes keeps
@@ -599,15 +615,18 @@ func (tx *Tx) lateSuccess(ctx context.Context, s settledStep, o Outcome) error {
 		if err := tx.asBooked(ctx, booked); err != nil { // it could be changed while it showed as failed
 			return err
 		}
+		if err := tx.uploadReceipts(ctx, ids); err != nil {
+			return err
+		}
 	}
 	tx.changed(ExpenseChanged, ids...)
 	tx.changed(NoticeChanged, 0)
 	return nil
 }
 
-// expensesOfStep are the expenses whose open pushes need step $1.
+// expensesOfStep are the expenses whose open pushes need step $1, and that whose receipt it uploads.
 const expensesOfStep = `ARRAY(SELECT p.expense_id FROM push_needs n JOIN pushes p ON p.id = n.push_id
-	WHERE n.step_id = $1 AND p.state IN ('open', 'needs_checking'))`
+	WHERE n.step_id = $1 AND p.state IN ('open', 'needs_checking') UNION ALL SELECT expense_id FROM receipts WHERE step_id = $1)`
 
 // expensesChanged says that the expenses whose open pushes need a step look different now.
 func (tx *Tx) expensesChanged(ctx context.Context, stepID int64) error {

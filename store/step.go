@@ -13,7 +13,11 @@ const (
 	AccountStep    StepKind = "account"
 	SupplierStep   StepKind = "supplier"
 	DirectCostStep StepKind = "directCost"
+	AttachmentStep StepKind = "attachment" // a receipt, at a directCost that is in the ledger
 )
+
+// shared is true of records that many expenses refer to, which must be in the ledger before those.
+func (k StepKind) shared() bool { return k == AccountStep || k == SupplierStep }
 
 // StepState is how one Codat write stands. The step row is also its own queue entry.
 type StepState string

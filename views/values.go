@@ -217,6 +217,7 @@ type ExpensePage struct {
 	Lines     []LineItem
 	Tax       string // the sum of the lines' tax, "" when there is none
 	Note      string
+	Receipts  Receipts
 	Pushes    []PushItem // newest first, with attempts and raw replies
 	List      string     // href of the list it was opened from
 	Previous  string     // hrefs of its neighbours there, "" where there is none

@@ -8,6 +8,7 @@ package codat
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/base64"
@@ -96,6 +97,7 @@ type call struct {
 	path     []string // escaped when sent; an empty one is refused
 	query    url.Values
 	body     []byte
+	kind     string        // the body's content type, "" for JSON
 	key      string        // Idempotency-Key; Codat takes one on POST and PATCH
 	patience time.Duration // how long to wait for the pacer; 0 for as long as ctx lasts
 }
@@ -159,7 +161,7 @@ func (c *Client) request(ctx context.Context, r call) (*http.Request, error) {
 	req.Header.Set("Authorization", c.authz)
 	req.Header.Set("Accept", "application/json")
 	if r.body != nil {
-		req.Header.Set("Content-Type", "application/json")
+		req.Header.Set("Content-Type", cmp.Or(r.kind, "application/json"))
 	}
 	if r.key != "" {
 		req.Header.Set("Idempotency-Key", r.key)

@@ -18,6 +18,8 @@ const (
 	CauseNotInLedger          Cause = "not_in_ledger"           // a person looked
 	CauseReplaced             Cause = "connection_replaced"     // after something was sent through the old one
 	CauseCompanyGone          Cause = "company_gone"            // deleted from Codat
+	CauseNoReceipts           Cause = "receipts_not_taken"      // by the accounting software
+	CauseReceiptTooLarge      Cause = "receipt_too_large"       // subject: what it takes at most
 	CauseClaimedTwice         Cause = "operation_claimed_twice" // two of our writes have one operation
 )
 

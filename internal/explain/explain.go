@@ -156,6 +156,8 @@ func (sp speaker) value(slot string) string {
 		switch sp.kind {
 		case "account", "supplier":
 			return "the new " + sp.kind
+		case "attachment":
+			return "this receipt"
 		}
 		return "this expense"
 	case "subject":

@@ -23,6 +23,9 @@ const (
 // judge is the table of what a send means for its step. A send without a usable answer puts the step in doubt, and a refusal
 // of a later send does not end that: the first may have been accepted.
 func judge(c store.Claim, r codat.PushReply, err error) store.Settlement {
+	if err == nil && r.Operation.PushOperationKey == "" { // of a file: it is attached, and there is nothing to follow
+		return store.Settlement{Reply: store.Reply{Status: r.Status, Body: r.Body}, Outcome: store.Outcome{Status: store.OutcomeSuccess, Source: "reply"}}
+	}
 	if err == nil {
 		return store.Settlement{
 			Reply:        store.Reply{Status: r.Status, Body: r.Body},

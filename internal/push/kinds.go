@@ -13,17 +13,26 @@ import (
 // kind is one kind of Codat write. A new one is one more entry in kinds.
 type kind struct {
 	step     store.StepKind
-	path     codat.PushPath
+	path     string // of the record of attempts
 	dataType string // what Codat calls it in operations and syncs
 	// body builds the bytes to send. A *cannotSend error means that the step fails without a call to Codat.
 	body func(ctx context.Context, s *store.Store, c store.Claim) ([]byte, error)
+	send func(ctx context.Context, w *Worker, c store.Claim, body []byte) (codat.PushReply, error)
 }
 
 // kinds are the steps a push can have, in the order in which they happen.
 var kinds = []kind{
-	{store.AccountStep, codat.PushAccounts, "chartOfAccounts", accountBody},
-	{store.SupplierStep, codat.PushSuppliers, "suppliers", supplierBody},
-	{store.DirectCostStep, codat.PushDirectCosts, "directCosts", directCostBody},
+	{store.AccountStep, string(codat.PushAccounts), "chartOfAccounts", accountBody, sendRecord(codat.PushAccounts)},
+	{store.SupplierStep, string(codat.PushSuppliers), "suppliers", supplierBody, sendRecord(codat.PushSuppliers)},
+	{store.DirectCostStep, string(codat.PushDirectCosts), "directCosts", directCostBody, sendRecord(codat.PushDirectCosts)},
+	{store.AttachmentStep, "directCosts/attachment", "directCosts", attachmentBody, sendAttachment},
+}
+
+// sendRecord sends a body as the JSON document that it is.
+func sendRecord(path codat.PushPath) func(context.Context, *Worker, store.Claim, []byte) (codat.PushReply, error) {
+	return func(ctx context.Context, w *Worker, c store.Claim, body []byte) (codat.PushReply, error) {
+		return w.Codat.Push(ctx, c.IdempotencyKey, c.Company, c.Connection, path, body)
+	}
 }
 
 func kindOf(step store.StepKind) kind {

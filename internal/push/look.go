@@ -60,6 +60,13 @@ type history struct {
 
 // candidates are the operations that may be that step.
 func (h history) candidates(step store.SweepStep) []codat.PushOperation {
+	return slices.DeleteFunc(h.since(step), func(op codat.PushOperation) bool {
+		return len(op.Changes) > 0 && (op.Changes[0].Type == "Deleted" || op.Changes[0].Type == "AttachmentUploaded") // of the same data type, and no new record
+	})
+}
+
+// since are the operations of a step's connection and data type that no step holds, requested since it was first sent, and not failed.
+func (h history) since(step store.SweepStep) []codat.PushOperation {
 	var ops []codat.PushOperation
 	for _, op := range h.operations {
 		at := op.RequestedOnUTC.Ptr()
@@ -67,9 +74,6 @@ func (h history) candidates(step store.SweepStep) []codat.PushOperation {
 		if taken || op.ConnectionID != step.Connection || op.DataType != "" && op.DataType != kindOf(step.Kind).dataType ||
 			op.Status == codat.PushFailed || at != nil && step.FirstSentAt != nil && !at.After(step.FirstSentAt.Add(-before)) {
 			continue
-		}
-		if len(op.Changes) > 0 && (op.Changes[0].Type == "Deleted" || op.Changes[0].Type == "AttachmentUploaded") {
-			continue // of the same data type, and no new record
 		}
 		ops = append(ops, op)
 	}

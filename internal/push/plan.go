@@ -41,7 +41,8 @@ func Creates(platformName, platformKey string, facts store.Facts) []store.Want {
 
 // plan is the steps of a push.
 func plan(p store.Pushable, button Button, f forecast) store.PlannedPush {
-	planned := store.PlannedPush{ExpenseID: p.ID, CompanyID: p.CompanyID, ConnectionID: *p.ConnectionID, Held: !p.Linked(), Verb: "pushed"}
+	planned := store.PlannedPush{ExpenseID: p.ID, CompanyID: p.CompanyID, ConnectionID: *p.ConnectionID, Held: !p.Linked(), Verb: "pushed",
+		Receipts: !platformOf(p.PlatformKey).noReceipts}
 	if button == Retry {
 		planned.Verb = "retried"
 	}

@@ -49,6 +49,11 @@ type platform struct {
 	noZeroLine      bool
 	noZeroTotal     bool
 	noFuture        bool // no date after today
+
+	// Receipts, by Codat's table of what can be attached.
+	noReceipts    bool
+	receiptMost   int    // bytes of one
+	receiptFolder string // where it keeps them, where it has to be said
 }
 
 // need is how much a platform insists.
@@ -107,7 +112,8 @@ var platforms = map[string]platform{
 		takes: takes("reference contactRef issueDate currency currencyRate taxAmount totalAmount",
 			"description quantity unitAmount taxAmount totalAmount accountRef taxRateRef trackingCategoryRefs", "accountRef", "totalAmount"),
 		noTax: []string{"NONE"}, contact: needed, referenceLimit: 255, descriptionMost: 4000, trackingMost: 2, bankIs: bankOnly,
-		sameSign: likely, // its model says so; Codat's page on Xero says that signs may be mixed
+		receiptMost: 4_000_000, // Codat names 3, 4 and 10 MB in different places
+		sameSign:    likely,    // its model says so; Codat's page on Xero says that signs may be mixed
 	},
 	"qhyg": quickBooksOnline,
 	"ndsk": quickBooksOnline, // QuickBooks Online Sandbox
@@ -116,6 +122,7 @@ var platforms = map[string]platform{
 		takes: takes("reference note contactRef contactRef.dataType issueDate currency currencyRate subTotal taxAmount totalAmount",
 			"description quantity unitAmount subTotal taxAmount totalAmount accountRef taxRateRef trackingCategoryRefs",
 			"id note reference accountRef currency currencyRate paidOnDate totalAmount", absent),
+		noReceipts:     true,
 		dropsReference: true, // it is the cheque's number
 		foreignOnly:    true, trackingEmpty: true, noteLimit: 4096,
 	},
@@ -129,7 +136,7 @@ var platforms = map[string]platform{
 		category: "Expense", codeDigits: 24, nameLimit: 80, typed: true, noContact: true, payee: true, note: []string{"supplier"}, noteLimit: 80,
 		takes: takes("reference note currency currencyRate totalAmount",
 			"description unitAmount subTotal taxAmount totalAmount accountRef taxRateRef trackingCategoryRefs", "accountRef paidOnDate totalAmount", "totalAmount"),
-		referenceLimit: 45, descriptionMost: 1000, taxRate: needed,
+		referenceLimit: 45, descriptionMost: 1000, taxRate: needed, receiptFolder: "Tallylight/Receipts",
 	},
 	"pdvj": {category: "Expense.Expense", codeDigits: 10, nameLimit: 60, typed: true}, // MYOB: no model of its costs is published
 	"trji": { // Dynamics 365 Business Central
@@ -141,13 +148,13 @@ var platforms = map[string]platform{
 		noAccounts: true, nameLimit: 100, noContact: true, dropsReference: true, note: []string{"reference", "supplier", "description", "note"},
 		takes: takes("note issueDate currency subTotal taxAmount totalAmount", "subTotal taxAmount totalAmount accountRef",
 			"accountRef currency paidOnDate totalAmount", "currency totalAmount"),
-		oneLine: true, noTaxRate: true, bankCurrency: true, noFuture: true,
+		oneLine: true, noTaxRate: true, bankCurrency: true, noFuture: true, receiptMost: 5_000_000,
 	},
 	"rwuv": { // Zoho Books
 		noAccounts: true, nameLimit: 100, noSuppliers: true, note: []string{"description", "note"},
 		takes: takes("reference note contactRef issueDate currency currencyRate", "subTotal totalAmount accountRef taxRateRef trackingCategoryRefs",
 			"accountRef currency", "currency"),
-		contact: negative,
+		contact: negative, receiptMost: 5_000_000,
 	},
 	"hbql": { // Sage 50 (UK)
 		shape: bankPayment, noAccounts: true, nameLimit: 60, noContact: true, taxRate: needed, tracking: needed, bankCurrency: true, bankIs: bankOnly,

@@ -114,13 +114,15 @@ func (s *Sweeper) sweep(ctx context.Context, sw store.Sweep) {
 			log.Error("end reading", "error", err)
 		}
 	}()
-	var known, costs, records, unknown, waiting []store.SweepStep
+	var known, costs, records, receipts, unknown, waiting []store.SweepStep
 	for _, step := range sw.Steps {
 		switch {
 		case step.WaitReason == ledgerSync:
 			waiting = append(waiting, step)
 		case step.State == store.StepLooking && step.Kind == store.DirectCostStep:
 			costs = append(costs, step)
+		case step.State == store.StepLooking && step.Kind == store.AttachmentStep:
+			receipts = append(receipts, step)
 		case step.State == store.StepLooking:
 			records = append(records, step)
 		}
@@ -136,6 +138,7 @@ func (s *Sweeper) sweep(ctx context.Context, sw store.Sweep) {
 		func() (err error) { h, err = s.operations(ctx, sw, known, unknown); return err },
 		func() error { return s.lookForCosts(ctx, sw, costs, h) },
 		func() error { return s.lookForRecords(ctx, sw, records, h) },
+		func() error { return s.lookForReceipts(ctx, sw, receipts, h) },
 		func() error { return s.awaitLedger(ctx, sw, waiting) },
 	} {
 		if err := part(); err != nil {

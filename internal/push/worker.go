@@ -124,7 +124,7 @@ func (w *Worker) send(ctx context.Context, c store.Claim) {
 		}
 	}
 	began := time.Now().Round(0) // by the clock on the wall, which goes on while the machine sleeps
-	attempt, err := w.Store.BeginAttempt(ctx, c, string(k.path), body)
+	attempt, err := w.Store.BeginAttempt(ctx, c, k.path, body)
 	if errors.Is(err, store.ErrLeaseLost) {
 		return
 	}
@@ -135,7 +135,7 @@ func (w *Worker) send(ctx context.Context, c store.Claim) {
 	if time.Now().Round(0).Sub(began) > lease {
 		return // long asleep: somebody else has taken the step up
 	}
-	reply, err := w.Codat.Push(ctx, c.IdempotencyKey, c.Company, c.Connection, k.path, body)
+	reply, err := k.send(ctx, w, c, body)
 	if err != nil {
 		log.Warn("push was not accepted", "attempt", attempt, "error", err)
 	}

@@ -31,8 +31,8 @@
 //
 // # Scenarios
 //
-// A scenario makes the next writes misbehave. It matches by company, dataType (directCosts, chartOfAccounts, suppliers) and
-// reference (for an account or supplier its name), each optional; the first that matches is used up after times writes (1 unless
+// A scenario makes the next writes misbehave. It matches by company, dataType (directCosts, chartOfAccounts, suppliers, and attachments
+// for a file at a cost) and reference (for an account or supplier its name), each optional; the first that matches is used up after times writes (1 unless
 // given; 0 means until cleared). A repeat that an idempotency key answers is no write, and uses none. Scenarios live in memory;
 // what they made of an accepted write is kept with it.
 //

@@ -5,9 +5,6 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
-	"io"
-	"mime"
-	"mime/multipart"
 	"net/http"
 	"slices"
 	"strconv"
@@ -336,50 +333,6 @@ func (tx *tx) newID(k *connection) string {
 		return strconv.Itoa(tx.s.state.books[k.ID].highest + 1)
 	}
 	return uuid.NewString()
-}
-
-// pushAttachment takes a file for a directCost that is in the ledger.
-func pushAttachment(tx *tx, r *request) (any, error) {
-	k, err := tx.pushable(r)
-	if err != nil {
-		return nil, err
-	}
-	id := r.PathValue("cost")
-	if _, ok := tx.s.state.books[k.ID].costs.find(id); !ok {
-		return nil, refuse(http.StatusNotFound, "No direct cost was found with ID %s", id)
-	}
-	_, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil || params["boundary"] == "" {
-		return nil, refuse(http.StatusBadRequest, "An attachment must be sent as multipart/form-data.")
-	}
-	parts := multipart.NewReader(bytes.NewReader(r.body), params["boundary"])
-	for {
-		part, err := parts.NextPart()
-		if err != nil {
-			return nil, refuse(http.StatusBadRequest, "An attachment must be sent as the part named file.")
-		}
-		if part.FormName() != "file" || part.FileName() == "" {
-			continue
-		}
-		size, err := io.Copy(io.Discard, part)
-		if err != nil || size == 0 {
-			return nil, refuse(http.StatusBadRequest, "The attachment is empty.")
-		}
-		a := attachment{ID: "att_" + strings.ReplaceAll(uuid.NewString(), "-", ""), Name: part.FileName(), ContentType: part.Header.Get("Content-Type"), FileSize: size}
-		o := &operation{Key: uuid.NewString(), DataType: "directCosts", Attachment: a.ID, RecordID: id, Body: encode(a)}
-		return tx.accept(r, k, o)
-	}
-}
-
-func (tx *tx) writeAttachment(k *connection, o *operation) {
-	var a attachment
-	if err := json.Unmarshal(o.Body, &a); err != nil {
-		panic(fmt.Sprintf("read attachment: %v", err)) // our own
-	}
-	e := tx.s.state.books[k.ID].costs.entryOf(o.RecordID)
-	e.Record.Attachments = append(slices.Clone(e.Record.Attachments), a)
-	o.RecordType = e.Record.DataType
-	tx.put(change{On: k.ID, Cost: &e})
 }
 
 func pushRead(tx *tx, r *request) (any, error) {

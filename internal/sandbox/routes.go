@@ -42,7 +42,10 @@ func (s *Sandbox) routes() *http.ServeMux {
 	push("directCosts", "directCosts", pushCreate("directCosts"))
 	push("accounts", "chartOfAccounts", pushCreate("chartOfAccounts"))
 	push("suppliers", "suppliers", pushCreate("suppliers"))
-	push("directCosts/{cost}/attachment", "directCosts", pushAttachment)
+	push("directCosts/{cost}/attachment", "attachments", pushAttachment(costsOf))
+	push("directIncomes/{cost}/attachment", "attachments", pushAttachment(incomesOf))
+	codat("GET /companies/{company}/connections/{connection}/data/directCosts/{cost}/attachments", attachmentList(costsOf))
+	codat("GET /companies/{company}/connections/{connection}/data/directIncomes/{cost}/attachments", attachmentList(incomesOf))
 	codat("GET /companies/{company}/push", pushList)
 	codat("GET /companies/{company}/push/{operation}", pushRead)
 	codat("/", func(_ *tx, r *request) (any, error) {
