@@ -46,6 +46,8 @@ type Handlers struct {
 
 	newestDelivery int64 // that was announced; Run's
 
+	exports exports
+
 	refusals     refusals
 	unusual      chan struct{}          // held while a body larger than usual is read
 	refusedTotal *prometheus.CounterVec // by reason

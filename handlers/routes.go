@@ -21,6 +21,8 @@ func (h *Handlers) Routes() (http.Handler, error) {
 	page("GET /expenses", store.Viewer, h.expenseList)
 	page("GET /expenses/new", store.Finance, h.expenseForm)
 	page("POST /expenses", store.Finance, h.expenseAdd)
+	page("GET /expenses/export.csv", store.Viewer, h.export(exportCSV))
+	page("GET /expenses/export.xlsx", store.Viewer, h.export(exportXLSX))
 	page("GET /expenses/{id}", store.Viewer, h.expensePage)
 	page("GET /expenses/{id}/edit", store.Finance, h.expenseEdit)
 	page("POST /expenses/{id}", store.Finance, h.expenseChange)
