@@ -353,7 +353,7 @@ func importFile(ctx context.Context, s *store.Store, path string, out io.Writer)
 		return fmt.Errorf("open the file: %w", err)
 	}
 	defer file.Close()
-	added, problems, err := csvfile.Import(ctx, s, store.User{Email: "An import"}, file)
+	added, here, problems, err := csvfile.Import(ctx, s, store.User{Email: "An import"}, file)
 	if err != nil {
 		return err
 	}
@@ -364,6 +364,9 @@ func importFile(ctx context.Context, s *store.Store, path string, out io.Writer)
 		return fmt.Errorf("nothing was imported: %s", count(len(problems), "problem"))
 	}
 	fmt.Fprintln(out, count(len(added), "expense"), "imported.")
+	if here > 0 {
+		fmt.Fprintln(out, count(here, "expense"), "were here already, with the same content.")
+	}
 	return foretell(ctx, s, added, out)
 }
 

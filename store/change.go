@@ -23,6 +23,7 @@ const (
 	NoticeChanged     ChangeKind = "notice" // a notice or a foreign operation appeared, or was dealt with; ID is 0
 	CheckChanged      ChangeKind = "check"  // a check of a connection became due; ID is 0
 	WorkChanged       ChangeKind = "work"   // a step became due; ID is 0
+	ImportChanged     ChangeKind = "import" // an import began, got on or ended
 	InboxChanged      ChangeKind = "inbox"  // a delivery waits to be applied; ID is 0
 )
 

@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/lib/pq"
-	"github.com/lib/pq/pqerror"
 )
 
 // ErrLocked means that an expense is, or may be, in the ledger, so that it cannot be changed here any more; or, of one to be
@@ -65,7 +63,7 @@ func (s *Store) UpdateExpense(ctx context.Context, by User, id int64, n NewExpen
 		return tx.Record(ctx, Activity{CompanyID: &was.CompanyID, UserID: &by.ID, Actor: by.Email, Verb: "changed", SubjectKind: "expense",
 			SubjectID: &id, Subject: r.Reference, Detail: detail})
 	})
-	if e := pq.As(err, pqerror.UniqueViolation); e != nil && e.Constraint == "expenses_company_id_reference_key" {
+	if isReferenceTaken(err) {
 		return &ReferenceTakenError{[]string{n.Reference}}
 	}
 	return err
