@@ -151,8 +151,9 @@ func serve(ctx context.Context, c config.Serve, out io.Writer, log *slog.Logger)
 	sweeper := &push.Sweeper{Store: s, Codat: client, Log: log, ReadLedger: reader.ReadLedger}
 	prover := &ledger.Prover{Store: s, Codat: client, Log: log, Reader: reader}
 	box := &inbox.Inbox{Store: s, Log: log, ReadCompany: reader.Ask}
+	importer := &csvfile.Importer{Store: s, Log: log}
 	site := handlers.New(handlers.Config{
-		Store: s, Intake: store.NewIntake(s), Sessions: sessions, Hub: hub, Verifier: verifier, Ledger: reader, Metrics: web.NewMetrics(hub), Log: log,
+		Store: s, Intake: store.NewIntake(s), Sessions: sessions, Hub: hub, Verifier: verifier, Ledger: reader, Imports: importer, Metrics: web.NewMetrics(hub), Log: log,
 		PublicURL: origin, Location: time.Local,
 		Wake: box.Wake, WakePush: worker.Wake, ReadCompany: reader.Ask,
 	})
@@ -175,6 +176,8 @@ func serve(ctx context.Context, c config.Serve, out io.Writer, log *slog.Logger)
 					prover.Wake()
 				case store.InboxChanged:
 					box.Wake()
+				case store.ImportChanged:
+					importer.Wake()
 				}
 			}
 		})
@@ -184,6 +187,7 @@ func serve(ctx context.Context, c config.Serve, out io.Writer, log *slog.Logger)
 	parts.Go(func() error { return worker.Run(ctx) })
 	parts.Go(func() error { return sweeper.Run(ctx) })
 	parts.Go(func() error { return prover.Run(ctx) })
+	parts.Go(func() error { return importer.Run(ctx) })
 	parts.Go(func() error {
 		signIn := ""
 		if c.Demo() {

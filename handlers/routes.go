@@ -12,15 +12,30 @@ import (
 
 // Routes is the table of contents. Every route is authenticated and authorised unless it says why not.
 func (h *Handlers) Routes() (http.Handler, error) {
-	pages := http.NewServeMux()
+	// Drafts of imports have a mux of their own: to one, /expenses/import/{id} and /expenses/{id}/edit would be the same address.
+	pages, drafts := http.NewServeMux(), http.NewServeMux()
 	page := func(pattern string, least store.Role, do personal) {
-		pages.Handle(pattern, h.errors.Handle(h.only(least, do)))
+		mux := pages
+		if strings.Contains(pattern, "/expenses/import/") {
+			mux = drafts
+		}
+		mux.Handle(pattern, h.errors.Handle(h.only(least, do)))
 	}
 
 	page("GET /{$}", store.Viewer, h.home)
 	page("GET /expenses", store.Viewer, h.expenseList)
 	page("GET /expenses/new", store.Finance, h.expenseForm)
 	page("POST /expenses", store.Finance, h.expenseAdd)
+	page("GET /expenses/import", store.Finance, h.importForm)
+	page("POST /expenses/import", store.Finance, h.importUpload)
+	page("GET /expenses/import/{id}", store.Finance, h.importPage)
+	page("POST /expenses/import/{id}", store.Finance, h.importFormat)
+	page("POST /expenses/import/{id}/fix", store.Finance, h.importFix)
+	page("POST /expenses/import/{id}/undo", store.Finance, h.importUndo)
+	page("POST /expenses/import/{id}/start", store.Finance, h.importStart)
+	page("POST /expenses/import/{id}/discard", store.Finance, h.importDiscard)
+	page("GET /expenses/import/{id}/problems.csv", store.Finance, h.importProblems)
+	page("/expenses/import/", store.Viewer, h.nothingHere)
 	page("GET /expenses/export.csv", store.Viewer, h.export(exportCSV))
 	page("GET /expenses/export.xlsx", store.Viewer, h.export(exportXLSX))
 	page("GET /expenses/{id}", store.Viewer, h.expensePage)
@@ -78,7 +93,12 @@ func (h *Handlers) Routes() (http.Handler, error) {
 	pages.Handle("POST /login", h.errors.Handle(h.login))
 	pages.Handle("POST /logout", h.errors.Handle(h.logout))
 
-	guarded, err := h.errors.SameOrigin(h.PublicURL, web.LimitBody(web.FormLimit, pages))
+	bounded := http.NewServeMux()
+	bounded.Handle("/", web.LimitBody(web.FormLimit, pages))
+	bounded.Handle("/expenses/import", web.LimitBody(web.FormLimit, pages))
+	bounded.Handle("/expenses/import/", web.LimitBody(web.FormLimit, drafts))
+	bounded.Handle("POST /expenses/import", web.LimitBody(importLimit, pages)) // a file, which goes piece by piece to the database
+	guarded, err := h.errors.SameOrigin(h.PublicURL, bounded)
 	if err != nil {
 		return nil, err
 	}

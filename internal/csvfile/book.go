@@ -43,8 +43,9 @@ type book struct {
 	problems []Problem
 	told     map[place]bool
 	rows     int
-	names    []string // of the header
-	unread   bool     // the file could not be read to its end
+	names    []string            // of the header
+	unread   bool                // the file could not be read to its end
+	seen     map[string][]string // samples of dates and amounts
 }
 
 type place struct {
@@ -53,7 +54,7 @@ type place struct {
 }
 
 func newBook(f Format, companies []store.Company) *book {
-	b := &book{format: f, byName: map[string][]store.Company{}, byID: map[string]store.Company{}, known: map[key]*entry{}, told: map[place]bool{}}
+	b := &book{format: f, byName: map[string][]store.Company{}, byID: map[string]store.Company{}, known: map[key]*entry{}, told: map[place]bool{}, seen: map[string][]string{}}
 	for _, c := range companies {
 		name := strings.ToLower(strings.TrimSpace(c.Name))
 		b.byName[name] = append(b.byName[name], c)
@@ -81,6 +82,8 @@ func (b *book) problem(e *entry, line int, column, value, format string, args ..
 // add takes one row: a new expense, or one more line of one that is known.
 func (b *book) add(r row) {
 	b.rows++
+	b.show(date, r.field(date))
+	b.show(net, r.field(net))
 	c, complaint := b.company(r)
 	k := key{strconv.FormatInt(c.ID, 10), r.field(reference)}
 	if c.ID == 0 {
@@ -111,6 +114,42 @@ func (b *book) add(r row) {
 		Description: r.field(description), Category: r.field(category), TaxRate: r.field(taxRate),
 		Net: b.amount(e, r, net), Tax: b.amount(e, r, tax),
 	})
+}
+
+const mostShown = 3
+
+// show keeps a cell as a sample: different ones, and those that can be read in one way only before the others.
+func (b *book) show(column, text string) {
+	seen := b.seen[column]
+	if text == "" || b.rows > 2000 || slices.Contains(seen, text) {
+		return
+	}
+	if len(seen) < mostShown {
+		b.seen[column] = append(seen, clip(text))
+		return
+	}
+	if i := slices.IndexFunc(seen, func(s string) bool { return !telling(column, s) }); i >= 0 && telling(column, text) {
+		seen[i] = clip(text)
+	}
+}
+
+// telling reports whether a cell says by itself how it is to be read.
+func telling(column, text string) bool {
+	ways := 0
+	if column == date {
+		for _, order := range []Dates{YearFirst, DayFirst, MonthFirst} {
+			if _, ok := ReadDate(text, order); ok {
+				ways++
+			}
+		}
+		return ways == 1
+	}
+	for _, mark := range []string{".", ","} {
+		if _, ok := ReadNumber(text, mark, true); ok {
+			ways++
+		}
+	}
+	return ways == 1
 }
 
 // company is whose expense a row is of, or why that is not known.

@@ -7,9 +7,10 @@ import (
 	"unicode/utf8"
 )
 
-// Guess looks through a file for how it is to be read. A person sees the guess beside cells of the file, and may change it.
-func Guess(file io.ReadSeeker) (Format, error) {
-	f := Format{Encoding: UTF8, Columns: map[string]int{}}
+// Guess looks through a file for how it is to be read, where that is what stands between columns ("" = as the header has it). A
+// person sees the guess beside cells of the file, and may change it.
+func Guess(file io.ReadSeeker, separator string) (Format, error) {
+	f := Format{Encoding: UTF8, Separator: separator, Columns: map[string]int{}}
 	if _, err := file.Seek(0, io.SeekStart); err != nil {
 		return f, err
 	}

@@ -68,6 +68,7 @@ func (r row) field(column string) string {
 // header is the first record of a file.
 type header struct {
 	line   int
+	comma  rune
 	names  []string
 	column map[string]int
 }
@@ -97,7 +98,7 @@ func records(r io.Reader, f Format, begin func(h header) bool, each func(line in
 	case err != nil:
 		return unreadable(err)
 	}
-	h := header{names: names}
+	h := header{names: names, comma: c.Comma}
 	h.line, _ = c.FieldPos(0)
 	for i := range names {
 		names[i] = strings.TrimSpace(names[i])
