@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"tallylight/internal/csvfile"
 	"tallylight/store"
@@ -17,7 +18,7 @@ func draftPage(page *views.ImportPage, f csvfile.Format, p csvfile.Preview, fixe
 	case p.Problems > 0 && p.Unread:
 		page.Verdict, page.Bad = "The file cannot be read yet", true
 	case p.Problems > 0:
-		page.Verdict, page.Bad = things(p.Problems)+" to be mended", true
+		page.Verdict, page.Bad = mistakes(p.Groups), true
 		page.Notes = append(page.Notes, "Nothing is imported before all is mended or left out: it is the whole file or none of it.")
 	case p.Expenses == 0 && p.Here > 0:
 		page.Verdict = fmt.Sprintf("%s here already", all(p.Here))
@@ -33,6 +34,9 @@ func draftPage(page *views.ImportPage, f csvfile.Format, p csvfile.Preview, fixe
 	if p.LeftOut > 0 {
 		page.Notes = append(page.Notes, capital(expenses(p.LeftOut))+are(p.LeftOut)+"left out.")
 	}
+	if read := readAs(f, p); read != "" {
+		page.Notes = append(page.Notes, read)
+	}
 	if len(p.Unused) > 0 {
 		page.Notes = append(page.Notes, "Not used of the file: "+clipped(and(p.Unused), 300)+".")
 	}
@@ -41,7 +45,7 @@ func draftPage(page *views.ImportPage, f csvfile.Format, p csvfile.Preview, fixe
 		page.Faults = append(page.Faults, fault(g, companies))
 		more -= len(g.Lines)
 	}
-	if more > 0 && len(p.Groups) >= 100 {
+	if more > 0 && len(p.Groups) == csvfile.MostGroups {
 		page.More = "There are more. They show when these are mended; the download has them all."
 	}
 	for _, x := range fixes {
@@ -52,6 +56,10 @@ func draftPage(page *views.ImportPage, f csvfile.Format, p csvfile.Preview, fixe
 	}
 	for _, s := range p.First {
 		page.First = append(page.First, importSample(s))
+	}
+	page.Comes = "What it comes to"
+	if p.Problems > 0 {
+		page.Comes += ", as far as it can be read"
 	}
 	page.Shown = "The first " + number(len(p.First)) + " of " + number(p.Expenses) + ", as they would be"
 	if len(p.First) == p.Expenses {
@@ -81,6 +89,9 @@ func fault(g csvfile.Group, companies []store.Company) views.Fault {
 		in = "in " + lines(n)
 		v.Where = "In " + lines(n) + ": " + someLines(g.Lines)
 		v.Lines = []views.Option{{Text: "in all " + lines(n)}}
+		if n == 2 {
+			v.Lines[0].Text = "in both lines"
+		}
 		for _, l := range g.Lines[:min(n, 20)] {
 			v.Lines = append(v.Lines, views.Option{Value: strconv.Itoa(int(l)), Text: "only in line " + number(int(l))})
 		}
@@ -248,11 +259,43 @@ func lines(n int) string {
 	return number(n) + " lines"
 }
 
-func things(n int) string {
-	if n == 1 {
-		return "One thing is"
+// mistakes is "2 mistakes in 5,000 lines".
+func mistakes(gs []csvfile.Group) string {
+	in := map[int32]bool{}
+	for _, g := range gs {
+		for _, l := range g.Lines {
+			in[l] = true
+		}
 	}
-	return number(n) + " things are"
+	switch n := len(gs); {
+	case n == 1:
+		return "One mistake in " + lines(len(in))
+	case n < csvfile.MostGroups:
+		return number(n) + " mistakes in " + lines(len(in))
+	}
+	return number(csvfile.MostGroups) + " mistakes or more"
+}
+
+// readAs says what was made of cells that other countries write otherwise.
+func readAs(f csvfile.Format, p csvfile.Preview) string {
+	var words []string
+	if len(p.Dates) > 0 {
+		if t, ok := csvfile.ReadDate(p.Dates[0], f.Dates); ok && p.Dates[0] != t.Format(time.DateOnly) {
+			words = append(words, plain(p.Dates[0])+" is "+day(t))
+		}
+	}
+	if len(p.Amounts) > 0 && f.Decimal == "," {
+		if n, ok := csvfile.ReadNumber(p.Amounts[0], f.Decimal, true); ok {
+			words = append(words, plain(p.Amounts[0])+" is "+readable(n))
+		}
+	}
+	if f.Encoding == csvfile.Windows1252 && len(p.Letters) > 0 {
+		words = append(words, "the letters are those of Windows ("+plain(csvfile.Decode(p.Letters, f.Encoding))+")")
+	}
+	if len(words) == 0 {
+		return ""
+	}
+	return "So it is read: " + strings.Join(words, "; ") + ". Under “How the file is read” that can be changed."
 }
 
 func all(n int) string {

@@ -67,7 +67,7 @@ func TestImportIsMendedInPlace(t *testing.T) {
 	at := a.location
 	page := v.page(at)
 	mustContain(t, page, "january.csv", "There is no company &#34;Nortwind&#34;.", "In 3 lines: 2, 4 and 5", "Café Müller", "31.01.2026 is 31 Jan 2026",
-		"1.204,50 is 1,204.50", "&#34;31.02.2026&#34; is not a date: write it like 31.01.2026.", "there is nothing to book", "5 things are to be mended")
+		"1.204,50 is 1,204.50", "&#34;31.02.2026&#34; is not a date: write it like 31.01.2026.", "there is nothing to book", "3 mistakes in 5 lines", "So it is read: 31.01.2026 is 31 Jan 2026; 1.204,50 is 1,204.50; the letters are those of Windows (Café Müller).")
 	mustNotContain(t, page, "/start")
 
 	if a := v.get(at + "/problems.csv"); a.status != http.StatusOK || !strings.HasPrefix(a.body, "\ufeffcompany;") {
@@ -82,7 +82,7 @@ func TestImportIsMendedInPlace(t *testing.T) {
 	page = v.page(at)
 	mustContain(t, page, "3 expenses in 4 lines, ready to be imported", "1 expense is left out", "company in 3 lines: Nortwind → Northwind", "EUR 1,228.00", "28 Feb 2026", ">=Bus<")
 	v.post(at+"/undo", "fix", key(t, page, "Left out", fixID))
-	mustContain(t, v.page(at), "One thing is to be mended")
+	mustContain(t, v.page(at), "One mistake in 1 line")
 	if a := v.post(at + "/start"); a.location != at || countOf(t, s) != 0 {
 		t.Error("a file with problems was imported")
 	}

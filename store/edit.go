@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-
 )
 
 // ErrLocked means that an expense is, or may be, in the ledger, so that it cannot be changed here any more; or, of one to be

@@ -25,7 +25,7 @@ type Preview struct {
 	Sums     []Sum    `json:"sums"`  // of those to be entered, as far as they can be read
 	First    []Sample `json:"first"` // of those to be entered
 	Problems int      `json:"problems"`
-	Groups   []Group  `json:"groups"` // at most mostGroups
+	Groups   []Group  `json:"groups"` // at most MostGroups
 	Unread   bool     `json:"unread"` // the file could not be read to its end, or not at all
 	Dates    []string `json:"dates"`  // cells of the file
 	Amounts  []string `json:"amounts"`
@@ -66,10 +66,10 @@ type Group struct {
 // Fixable reports whether the cell can be changed.
 func (g Group) Fixable() bool { return g.Leave && g.Column != "" }
 
-const (
-	mostGroups  = 100
-	mostSamples = 10
-)
+// MostGroups is how many mistakes a preview tells apart.
+const MostGroups = 100
+
+const mostSamples = 10
 
 // preview reads an uploaded file.
 func preview(ctx context.Context, s *store.Store, file io.Reader, f Format, made []store.ImportFix) (Preview, error) {
@@ -163,7 +163,7 @@ func groups(problems []Problem) []Group {
 		k := of{p.Column, p.value, p.Text}
 		i, known := at[k]
 		if !known {
-			if len(out) == mostGroups {
+			if len(out) == MostGroups {
 				continue
 			}
 			i = len(out)
