@@ -5,7 +5,11 @@
 // one expense. Company, date, amounts and currency can be wrong; category, supplier, tax rate and paid from stay as typed, and
 // are resolved when the expense is pushed.
 //
-// A file is taken as a whole or not at all. Read says everything that is wrong with it, line by line; Import enters it.
+// A file is taken as a whole or not at all. Read says everything that is wrong with it, line by line; Import enters it. What is in
+// the books already, with the same content, is left as it is.
+//
+// A file that is uploaded may be written otherwise: Format says how, Guess finds that out, and a person may change it, and cells of
+// the file too. An Importer previews such files and enters them.
 package csvfile
 
 import (

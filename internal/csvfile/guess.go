@@ -65,7 +65,7 @@ func isUTF8(r io.Reader) (bool, error) {
 			n += size
 		}
 		if n == 0 { // a letter that the buffer ends within
-			if b, err = in.Peek(utf8.UTFMax); !utf8.FullRune(b) {
+			if b, _ = in.Peek(utf8.UTFMax); !utf8.FullRune(b) {
 				return false, nil
 			}
 			continue
