@@ -95,7 +95,7 @@ const (
 // Run enters what waits to be entered, until ctx ends, and removes what is old.
 func (i *Importer) Run(ctx context.Context) error {
 	i.begin()
-	look, tidy := time.NewTicker(lookEvery), time.NewTicker(tidyEvery)
+	look, tidy := time.NewTicker(lookEvery), time.NewTimer(0)
 	defer look.Stop()
 	defer tidy.Stop()
 	for {
@@ -111,6 +111,7 @@ func (i *Importer) Run(ctx context.Context) error {
 			if err := i.Store.TidyImports(ctx); err != nil && ctx.Err() == nil {
 				i.Log.Error("tidy imports", "error", err)
 			}
+			tidy.Reset(tidyEvery)
 		}
 	}
 }
