@@ -152,8 +152,9 @@ func serve(ctx context.Context, c config.Serve, out io.Writer, log *slog.Logger)
 	bulk := &push.Bulk{Store: s, Log: log}
 	prover := &ledger.Prover{Store: s, Codat: client, Log: log, Reader: reader}
 	box := &inbox.Inbox{Store: s, Log: log, ReadCompany: reader.Ask}
+	importer := &csvfile.Importer{Store: s, Log: log}
 	site := handlers.New(handlers.Config{
-		Store: s, Intake: store.NewIntake(s), Sessions: sessions, Hub: hub, Verifier: verifier, Ledger: reader, Metrics: web.NewMetrics(hub), Log: log,
+		Store: s, Intake: store.NewIntake(s), Sessions: sessions, Hub: hub, Verifier: verifier, Ledger: reader, Imports: importer, Metrics: web.NewMetrics(hub), Log: log,
 		PublicURL: origin, Location: zone(), CodatRate: c.CodatRate,
 		Wake: box.Wake, WakePush: worker.Wake, ReadCompany: reader.Ask,
 	})
@@ -178,6 +179,8 @@ func serve(ctx context.Context, c config.Serve, out io.Writer, log *slog.Logger)
 					prover.Wake()
 				case store.InboxChanged:
 					box.Wake()
+				case store.ImportChanged:
+					importer.Wake()
 				}
 			}
 		})
@@ -188,6 +191,7 @@ func serve(ctx context.Context, c config.Serve, out io.Writer, log *slog.Logger)
 	parts.Go(func() error { return bulk.Run(ctx) })
 	parts.Go(func() error { return sweeper.Run(ctx) })
 	parts.Go(func() error { return prover.Run(ctx) })
+	parts.Go(func() error { return importer.Run(ctx) })
 	parts.Go(func() error {
 		signIn := ""
 		if c.Demo() {
@@ -357,7 +361,7 @@ func importFile(ctx context.Context, s *store.Store, path string, out io.Writer)
 		return fmt.Errorf("open the file: %w", err)
 	}
 	defer file.Close()
-	added, problems, err := csvfile.Import(ctx, s, store.User{Email: "An import"}, file)
+	added, here, problems, err := csvfile.Import(ctx, s, store.User{Email: "An import"}, file)
 	if err != nil {
 		return err
 	}
@@ -368,6 +372,9 @@ func importFile(ctx context.Context, s *store.Store, path string, out io.Writer)
 		return fmt.Errorf("nothing was imported: %s", count(len(problems), "problem"))
 	}
 	fmt.Fprintln(out, count(len(added), "expense"), "imported.")
+	if here > 0 {
+		fmt.Fprintln(out, count(here, "expense"), "were here already, with the same content.")
+	}
 	return foretell(ctx, s, added, out)
 }
 

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"tallylight/internal/codat"
+	"tallylight/internal/csvfile"
 	"tallylight/internal/ledger"
 	"tallylight/store"
 	"tallylight/views"
@@ -27,6 +28,7 @@ type Config struct {
 	Hub      *web.Hub
 	Verifier *codat.Verifier
 	Ledger   *ledger.Reader // makes, unlinks and deletes at Codat
+	Imports  *csvfile.Importer
 	Metrics  *web.Metrics
 	Log      *slog.Logger
 
@@ -46,6 +48,8 @@ type Handlers struct {
 	news   news
 
 	newestDelivery int64 // that was announced; Run's
+
+	exports exports
 
 	refusals     refusals               // of webhooks
 	badTokens    refusals               // of the API

@@ -22,6 +22,7 @@ import (
 const (
 	expensesTopic    = "expenses"
 	connectionsTopic = "connections"
+	importsTopic     = "imports"
 	deliveriesTopic  = "deliveries" // for administrators
 	plansTopic       = "plans"
 )
@@ -84,7 +85,7 @@ func (h *Handlers) Announce(changes []store.Change) {
 	}
 	for _, c := range changes {
 		switch c.Kind {
-		case store.ExpenseChanged, store.ConnectionChanged, store.LedgerChanged, store.PauseChanged, store.NoticeChanged, store.PlanChanged:
+		case store.ExpenseChanged, store.ConnectionChanged, store.LedgerChanged, store.PauseChanged, store.NoticeChanged, store.PlanChanged, store.ImportChanged:
 			n.changed[c] = true
 		case store.DeliveryChanged: // every webhook is one: they must not crowd out the rest while nobody looks
 			if h.Hub.Watching(deliveriesTopic) {
@@ -189,6 +190,11 @@ func (h *Handlers) publish(ctx context.Context, changed map[store.ChangeKind][]i
 	}
 	if ids := changed[store.ConnectionChanged]; len(ids) > 0 && h.Hub.Watching(connectionsTopic) {
 		if err := h.publishConnections(ctx, ids); err != nil {
+			return err
+		}
+	}
+	for _, id := range changed[store.ImportChanged] { // its page reads itself
+		if err := h.send(ctx, web.Event{Name: "import", Topic: importsTopic, Key: strconv.FormatInt(id, 10)}, views.ImportRow(id)); err != nil {
 			return err
 		}
 	}

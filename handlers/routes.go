@@ -12,9 +12,14 @@ import (
 
 // Routes is the table of contents. Every route is authenticated and authorised unless it says why not.
 func (h *Handlers) Routes() (http.Handler, error) {
-	pages := http.NewServeMux()
+	// Drafts of imports have a mux of their own: to one, /expenses/import/{id} and /expenses/{id}/edit would be the same address.
+	pages, drafts := http.NewServeMux(), http.NewServeMux()
 	page := func(pattern string, least store.Role, do personal) {
-		pages.Handle(pattern, h.errors.Handle(h.only(least, do)))
+		mux := pages
+		if strings.Contains(pattern, "/expenses/import/") {
+			mux = drafts
+		}
+		mux.Handle(pattern, h.errors.Handle(h.only(least, do)))
 	}
 
 	page("GET /{$}", store.Viewer, h.overview)
@@ -30,6 +35,18 @@ func (h *Handlers) Routes() (http.Handler, error) {
 	page("POST /plans/{id}/resume", store.Finance, h.planResume)
 	page("POST /plans/{id}/stop", store.Finance, h.planStop)
 	page("GET /expenses/causes", store.Viewer, h.causes)
+	page("GET /expenses/import", store.Finance, h.importForm)
+	page("POST /expenses/import", store.Finance, h.importUpload)
+	page("GET /expenses/import/{id}", store.Finance, h.importPage)
+	page("POST /expenses/import/{id}", store.Finance, h.importFormat)
+	page("POST /expenses/import/{id}/fix", store.Finance, h.importFix)
+	page("POST /expenses/import/{id}/undo", store.Finance, h.importUndo)
+	page("POST /expenses/import/{id}/start", store.Finance, h.importStart)
+	page("POST /expenses/import/{id}/discard", store.Finance, h.importDiscard)
+	page("GET /expenses/import/{id}/problems.csv", store.Finance, h.importProblems)
+	page("/expenses/import/", store.Viewer, h.nothingHere)
+	page("GET /expenses/export.csv", store.Viewer, h.export(exportCSV))
+	page("GET /expenses/export.xlsx", store.Viewer, h.export(exportXLSX))
 	page("GET /expenses/{id}", store.Viewer, h.expensePage)
 	page("POST /expenses/{id}/handled", store.Finance, h.expenseHandled)
 	page("POST /expenses/{id}/unhandled", store.Finance, h.expenseUnhandled)
@@ -101,11 +118,13 @@ func (h *Handlers) Routes() (http.Handler, error) {
 	pages.Handle("POST /login", h.errors.Handle(h.login))
 	pages.Handle("POST /logout", h.errors.Handle(h.logout))
 
-	bodies := http.NewServeMux() // files are larger than forms
-	bodies.Handle("/", web.LimitBody(web.FormLimit, pages))
-	bodies.Handle("POST /expenses/{id}/receipts", web.LimitBody(receiptBody, pages))
-
-	guarded, err := h.errors.SameOrigin(h.PublicURL, bodies)
+	bounded := http.NewServeMux()
+	bounded.Handle("/", web.LimitBody(web.FormLimit, pages))
+	bounded.Handle("/expenses/import", web.LimitBody(web.FormLimit, pages))
+	bounded.Handle("/expenses/import/", web.LimitBody(web.FormLimit, drafts))
+	bounded.Handle("POST /expenses/import", web.LimitBody(importLimit, pages)) // a file, which goes piece by piece to the database
+	bounded.Handle("POST /expenses/{id}/receipts", web.LimitBody(receiptBody, pages))
+	guarded, err := h.errors.SameOrigin(h.PublicURL, bounded)
 	if err != nil {
 		return nil, err
 	}

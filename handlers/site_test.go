@@ -21,6 +21,7 @@ import (
 	"github.com/govalues/decimal"
 
 	"tallylight/internal/codat"
+	"tallylight/internal/csvfile"
 	"tallylight/internal/ledger"
 	"tallylight/store"
 	"tallylight/store/storetest"
@@ -109,7 +110,7 @@ func newSite(t testing.TB) *site {
 	s.url = "http://" + server.Listener.Addr().String()
 	s.handlers = New(Config{
 		Store: s.store, Intake: store.NewIntake(s.store), Sessions: sessions, Hub: hub, Verifier: verifier, Ledger: reader, Metrics: web.NewMetrics(hub),
-		Log: log, PublicURL: s.url, Location: time.UTC, CodatRate: 15,
+		Imports: &csvfile.Importer{Store: s.store, Log: log}, Log: log, PublicURL: s.url, Location: time.UTC, CodatRate: 15,
 		Wake: func() { s.woken.Add(1) }, WakePush: func() { s.pushWoke.Add(1) }, ReadCompany: func(id string) { s.asked <- id },
 	})
 	if server.Config.Handler, err = s.handlers.Routes(); err != nil {

@@ -244,7 +244,7 @@
       if (catching) held.push(() => act(e.data));
       else act(e.data);
     });
-    for (const kind of ["expense", "connection", "delivery", "plan"]) on(kind, (html) => rowChanged(kind, html));
+    for (const kind of ["expense", "connection", "delivery", "plan", "import"]) on(kind, (html) => rowChanged(kind, html));
     on("counts", countsChanged);
     on("digest", (html) => { $("digest").textContent = parse(html).textContent; });
     on("resync", missedSome);

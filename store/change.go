@@ -24,6 +24,7 @@ const (
 	CheckChanged      ChangeKind = "check"  // a check of a connection became due; ID is 0
 	PlanChanged       ChangeKind = "plan"   // a plan of many expenses came further; ID is the plan's
 	WorkChanged       ChangeKind = "work"   // a step became due; ID is 0
+	ImportChanged     ChangeKind = "import" // an import began, got on or ended
 	InboxChanged      ChangeKind = "inbox"  // a delivery waits to be applied; ID is 0
 )
 

@@ -5,9 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-
-	"github.com/lib/pq"
-	"github.com/lib/pq/pqerror"
 )
 
 // ErrLocked means that an expense is on its way to the ledger, or is, or may be, in it, so that it cannot be changed; or, of one to be
@@ -53,7 +50,7 @@ func (tx *Tx) UpdateExpense(ctx context.Context, by User, id int64, n NewExpense
 		UPDATE expenses SET reference = $2, issue_date = $3, supplier = $4, description = $5, note = $6, currency = $7, rate = $8::numeric,
 			paid_from = $9, net = $10::numeric, tax = $11::numeric, total = $10::numeric + $11::numeric WHERE id = $1`,
 		id, r.Reference, r.IssueDate, r.Supplier, r.Description, r.Note, r.Currency, r.Rate, r.PaidFrom, r.Net, r.Tax)
-	if e := pq.As(err, pqerror.UniqueViolation); e != nil && e.Constraint == "expenses_company_id_reference_key" {
+	if isReferenceTaken(err) {
 		return &ReferenceTakenError{[]string{n.Reference}}
 	}
 	if err != nil {

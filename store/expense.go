@@ -10,7 +10,6 @@ import (
 
 	"github.com/govalues/decimal"
 	"github.com/lib/pq"
-	"github.com/lib/pq/pqerror"
 )
 
 // ExpenseStatus is what the badge says. It is stored, and changed only by the transaction that settles the cost's step,
@@ -195,7 +194,7 @@ func (s *Store) AddExpenses(ctx context.Context, by User, es []NewExpense) ([]in
 		ids, err = tx.addExpenses(ctx, by, es)
 		return err
 	})
-	if e := pq.As(err, pqerror.UniqueViolation); e != nil && e.Constraint == "expenses_company_id_reference_key" {
+	if isReferenceTaken(err) {
 		taken, lookErr := s.ReferencesTaken(ctx, es)
 		if lookErr != nil {
 			return nil, lookErr

@@ -22,7 +22,7 @@ const (
 var rooms = map[string]string{
 	"": ours + " " + foreign,
 
-	"handlers": "web views static store internal/push internal/ledger internal/codat internal/explain internal/csvfile " + foreign,
+	"handlers": "web views static store internal/push internal/ledger internal/codat internal/explain internal/csvfile internal/xlsx " + foreign,
 	"views":    "static store internal/explain " + foreign,
 	"static":   "",
 	"web":      "github.com/a-h/templ github.com/gorilla github.com/prometheus golang.org/x",
@@ -42,6 +42,7 @@ var rooms = map[string]string{
 	"internal/explain": "",
 	"internal/sandbox": "github.com/google/uuid github.com/standard-webhooks golang.org/x",
 	"internal/devdb":   "github.com/lib/pq",
+	"internal/xlsx":    "",
 	"internal/config":  "github.com/alecthomas/kong",
 	"internal/arch":    "",
 }

@@ -1,10 +1,11 @@
 package csvfile
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
-	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -21,22 +22,30 @@ type entry struct {
 	lines   []int  // where each of its lines is
 	first   row
 	unread  bool // some of its amounts could not be read
+	out     bool // it is left out
+	wrong   bool // something is wrong with it
 }
 
 // key tells the expenses of a file apart.
 type key struct {
-	companyID int64
+	company   string // its id, or what the file says where there is none of that name
 	reference string
 }
 
 // book gathers the rows of a file into expenses.
 type book struct {
+	format   Format
 	byName   map[string][]store.Company
 	byID     map[string]store.Company
+	only     store.Company // whose expenses they are, where no column says so
 	known    map[key]*entry
 	entries  []*entry
 	problems []Problem
 	told     map[place]bool
+	rows     int
+	names    []string            // of the header
+	unread   bool                // the file could not be read to its end
+	seen     map[string][]string // samples of dates and amounts
 }
 
 type place struct {
@@ -44,45 +53,61 @@ type place struct {
 	column string
 }
 
-func newBook(companies []store.Company) *book {
-	b := &book{byName: map[string][]store.Company{}, byID: map[string]store.Company{}, known: map[key]*entry{}, told: map[place]bool{}}
+func newBook(f Format, companies []store.Company) *book {
+	b := &book{format: f, byName: map[string][]store.Company{}, byID: map[string]store.Company{}, known: map[key]*entry{}, told: map[place]bool{}, seen: map[string][]string{}}
 	for _, c := range companies {
 		name := strings.ToLower(strings.TrimSpace(c.Name))
 		b.byName[name] = append(b.byName[name], c)
 		b.byID[strings.ToLower(c.CodatID)] = c
+		if c.ID == f.CompanyID {
+			b.only = c
+		}
 	}
 	return b
 }
 
 // problem tells the first thing that is wrong at a place; what follows from it is not worth telling.
-func (b *book) problem(line int, column, format string, args ...any) {
+func (b *book) problem(e *entry, line int, column, value, format string, args ...any) {
 	at := place{line, column}
 	if b.told[at] {
 		return
 	}
 	b.told[at] = true
-	b.problems = append(b.problems, Problem{line, column, fmt.Sprintf(format, args...)})
+	if e != nil {
+		e.wrong = true
+	}
+	b.problems = append(b.problems, Problem{Line: line, Column: column, Text: fmt.Sprintf(format, args...), value: value, entry: e})
 }
 
 // add takes one row: a new expense, or one more line of one that is known.
 func (b *book) add(r row) {
-	for _, column := range columns {
-		switch text := r.field(column); {
-		case !utf8.ValidString(text):
-			b.problem(r.line, column, "This is not UTF-8 text. Save the file as CSV UTF-8.")
-		case strings.ContainsRune(text, 0):
-			b.problem(r.line, column, "This holds a NUL byte, which is no text.")
-		}
+	b.rows++
+	b.show(date, r.field(date))
+	b.show(net, r.field(net))
+	c, complaint := b.company(r)
+	k := key{strconv.FormatInt(c.ID, 10), r.field(reference)}
+	if c.ID == 0 {
+		k.company = "? " + strings.ToLower(r.field(company))
 	}
-	c := b.company(r)
-	k := key{c.ID, r.field(reference)}
 	e := b.known[k]
-	if e == nil || k.companyID == 0 || k.reference == "" {
+	if begins := e == nil || k.reference == "" || k.company == "? "; begins {
 		e = b.begin(r, c)
 		b.known[k] = e
 		b.entries = append(b.entries, e)
 	} else {
 		b.compare(e, r)
+	}
+	e.out = e.out || r.out
+	if complaint != "" {
+		b.problem(e, r.line, company, r.field(company), "%s", complaint)
+	}
+	for _, column := range Columns {
+		switch text := r.field(column); {
+		case !utf8.ValidString(text):
+			b.problem(e, r.line, column, text, "This is not UTF-8 text. Save the file as CSV UTF-8.")
+		case strings.ContainsRune(text, 0):
+			b.problem(e, r.line, column, text, "This holds a NUL byte, which is no text.")
+		}
 	}
 	e.lines = append(e.lines, r.line)
 	e.Lines = append(e.Lines, store.Line{
@@ -91,23 +116,61 @@ func (b *book) add(r row) {
 	})
 }
 
-func (b *book) company(r row) store.Company {
+const mostShown = 3
+
+// show keeps a cell as a sample: different ones, and those that can be read in one way only before the others.
+func (b *book) show(column, text string) {
+	seen := b.seen[column]
+	if text == "" || b.rows > 2000 || slices.Contains(seen, text) {
+		return
+	}
+	if len(seen) < mostShown {
+		b.seen[column] = append(seen, clip(text))
+		return
+	}
+	if i := slices.IndexFunc(seen, func(s string) bool { return !telling(column, s) }); i >= 0 && telling(column, text) {
+		seen[i] = clip(text)
+	}
+}
+
+// telling reports whether a cell says by itself how it is to be read.
+func telling(column, text string) bool {
+	ways := 0
+	if column == date {
+		for _, order := range []Dates{YearFirst, DayFirst, MonthFirst} {
+			if _, ok := ReadDate(text, order); ok {
+				ways++
+			}
+		}
+		return ways == 1
+	}
+	for _, mark := range []string{".", ","} {
+		if _, ok := ReadNumber(text, mark, true); ok {
+			ways++
+		}
+	}
+	return ways == 1
+}
+
+// company is whose expense a row is of, or why that is not known.
+func (b *book) company(r row) (c store.Company, complaint string) {
 	text := r.field(company)
+	if text == "" && b.only.ID != 0 {
+		return b.only, ""
+	}
 	if c, ok := b.byID[strings.ToLower(text)]; ok {
-		return c
+		return c, ""
 	}
 	found := b.byName[strings.ToLower(text)]
 	switch {
 	case text == "":
-		b.problem(r.line, company, "The company is missing.")
+		return c, "The company is missing."
 	case len(found) == 0:
-		b.problem(r.line, company, "There is no company %q.", clip(text))
+		return c, fmt.Sprintf("There is no company %q.", clip(text))
 	case len(found) > 1:
-		b.problem(r.line, company, "%d companies are called %q: use Codat's id of the one you mean.", len(found), clip(text))
-	default:
-		return found[0]
+		return c, fmt.Sprintf("%d companies are called %q: use Codat's id of the one you mean.", len(found), clip(text))
 	}
-	return store.Company{}
+	return found[0], ""
 }
 
 func (b *book) begin(r row, c store.Company) *entry {
@@ -119,30 +182,34 @@ func (b *book) begin(r row, c store.Company) *entry {
 		CompanyID: c.ID, Reference: r.field(reference), Supplier: r.field(supplier), Note: r.field(note),
 		Currency: r.field(currency), PaidFrom: r.field(paidFrom), Source: "csv",
 	}
-	var err error
 	if text := r.field(date); text != "" {
-		if e.IssueDate, err = time.Parse(time.DateOnly, text); err != nil {
-			b.problem(r.line, date, "%q is not a date: write it like 2026-01-31.", clip(text))
+		var ok bool
+		if e.IssueDate, ok = ReadDate(text, b.format.Dates); !ok {
+			b.problem(e, r.line, date, text, "%q is not a date: write it like %s.", clip(text), b.format.Dates.example())
 		}
 	}
 	if text := r.field(rate); text != "" {
-		if e.Rate.Decimal, err = decimal.Parse(text); err != nil || strings.ContainsAny(text, "eE") {
-			b.problem(r.line, rate, "%q is not a rate: write it like 1.1725.", clip(text))
+		var err error
+		plain, ok := ReadNumber(text, b.format.Decimal, false)
+		if e.Rate.Decimal, err = decimal.Parse(plain); !ok || err != nil || strings.ContainsAny(plain, "eE") {
+			b.problem(e, r.line, rate, text, "%q is not a rate: write it like 1%s1725.", clip(text), cmp.Or(b.format.Decimal, "."))
 		}
-		e.Rate.Valid = err == nil
+		e.Rate.Valid = ok && err == nil
 	}
 	return e
 }
 
+type sharedColumn struct{ column, what string }
+
 // shared are the columns that belong to the whole expense, so that all its lines must agree on them.
-var shared = []struct{ column, what string }{
+var shared = []sharedColumn{
 	{date, "date"}, {supplier, "supplier"}, {currency, "currency"}, {paidFrom, "account paid from"}, {rate, "rate"}, {note, "note"},
 }
 
 func (b *book) compare(e *entry, r row) {
 	for _, s := range shared {
 		if here, there := r.field(s.column), e.first.field(s.column); here != there {
-			b.problem(r.line, s.column, "The %s is %q here and %q on line %d, but both are lines of %s.",
+			b.problem(e, r.line, s.column, here, "The %s is %q here and %q on line %d, but both are lines of %s.",
 				s.what, clip(here), clip(there), e.first.line, clip(e.Reference))
 		}
 	}
@@ -158,10 +225,16 @@ func (b *book) amount(e *entry, r row, column string) decimal.Decimal {
 		e.unread = true
 		return decimal.Zero
 	}
-	d, err := store.ParseAmount(text, e.Currency)
+	plain, ok := ReadNumber(text, b.format.Decimal, true)
+	if !ok && text != "" {
+		e.unread = true
+		b.problem(e, r.line, column, text, "%q is not an amount: write it like 1204%s50.", clip(text), b.format.Decimal)
+		return decimal.Zero
+	}
+	d, err := store.ParseAmount(plain, e.Currency)
 	if err != nil {
 		e.unread = true
-		b.problem(r.line, column, "%s.", sentence(err))
+		b.problem(e, r.line, column, text, "%s.", sentence(err))
 	}
 	return d
 }
@@ -169,6 +242,9 @@ func (b *book) amount(e *entry, r row, column string) decimal.Decimal {
 // check asks of each expense whether it can be entered.
 func (b *book) check() {
 	for _, e := range b.entries {
+		if e.out {
+			continue
+		}
 		for _, p := range e.Problems(e.base) {
 			line, column := e.lines[0], p.Field
 			if p.Field == "lines" {
@@ -183,9 +259,43 @@ func (b *book) check() {
 				}
 				line, column = e.lines[i-1], of
 			}
-			b.problem(line, column, "%s", p.Text)
+			value := ""
+			if column != "" {
+				value = b.cell(e, line, column)
+			}
+			b.problem(e, line, column, value, "%s", p.Text)
 		}
 	}
+}
+
+// cell is what the file says in a column of an expense.
+func (b *book) cell(e *entry, line int, column string) string {
+	if line == e.first.line || slices.ContainsFunc(shared, func(s sharedColumn) bool { return s.column == column }) {
+		return e.first.field(column)
+	}
+	i := slices.Index(e.lines, line)
+	switch column {
+	case description:
+		return e.Lines[i].Description
+	case category:
+		return e.Lines[i].Category
+	case taxRate:
+		return e.Lines[i].TaxRate
+	case net:
+		return e.Lines[i].Net.String()
+	case tax:
+		return e.Lines[i].Tax.String()
+	}
+	return ""
+}
+
+// close leaves out what is to be left out, with all that is wrong with it.
+func (b *book) close() (leftOut int) {
+	b.problems = slices.DeleteFunc(b.problems, func(p Problem) bool { return p.entry != nil && p.entry.out })
+	kept := slices.DeleteFunc(b.entries, func(e *entry) bool { return e.out })
+	leftOut = len(b.entries) - len(kept)
+	b.entries = kept
+	return leftOut
 }
 
 func sentence(err error) string {

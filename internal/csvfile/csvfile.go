@@ -5,7 +5,11 @@
 // one expense. Company, date, amounts and currency can be wrong; category, supplier, tax rate and paid from stay as typed, and
 // are resolved when the expense is pushed.
 //
-// A file is taken as a whole or not at all. Read says everything that is wrong with it, line by line; Import enters it.
+// A file is taken as a whole or not at all. Read says everything that is wrong with it, line by line; Import enters it. What is in
+// the books already, with the same content, is left as it is.
+//
+// A file that is uploaded may be written otherwise: Format says how, Guess finds that out, and a person may change it, and cells of
+// the file too. An Importer previews such files and enters them.
 package csvfile
 
 import (
@@ -15,6 +19,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"tallylight/store"
 )
@@ -24,6 +29,9 @@ type Problem struct {
 	Line   int    // of the file, from 1
 	Column string // the name in the header, "" when it is about the whole line
 	Text   string
+
+	value string // of the cell
+	entry *entry // nil when it is of none
 }
 
 // String is "Line 3, date: …", for those who read it without a table.
@@ -35,73 +43,117 @@ func (p Problem) String() string {
 }
 
 // Read returns the expenses of a file for those companies, in the order in which they first appear, or what is wrong with it,
-// by line. Where there are problems the expenses are not fit to be entered. Books are not looked into: whether a reference is
-// used already, Import finds out.
+// by line. Where there are problems the expenses are not fit to be entered. Books are not looked into: which expenses are here
+// already, Import finds out.
 func Read(r io.Reader, companies []store.Company) ([]store.NewExpense, []Problem) {
-	entries, problems := read(r, companies)
-	return newExpenses(entries), byLine(problems)
+	b, _ := read(r, Format{}, nil, companies)
+	return newExpenses(b.entries), byLine(b.problems)
 }
 
-// Import enters the expenses of a file, all of them or, where there are problems, none, and returns their ids.
-func Import(ctx context.Context, s *store.Store, by store.User, r io.Reader) (added []int64, problems []Problem, err error) {
+// Import enters the expenses of a file, all of them or, where there are problems, none, and returns their ids. Those that are here
+// already with the same content are no problem: here counts them, and nothing is done to them.
+func Import(ctx context.Context, s *store.Store, by store.User, r io.Reader) (added []int64, here int, problems []Problem, err error) {
 	companies, err := s.Companies(ctx)
 	if err != nil {
-		return nil, nil, err
+		return nil, 0, nil, err
 	}
-	entries, problems := read(r, companies)
-	used, err := usedReferences(ctx, s, entries)
+	b, _ := read(r, Format{}, nil, companies)
+	entries := b.entries
+	for {
+		fresh, problems, err := compare(ctx, s, entries)
+		if err != nil {
+			return nil, 0, nil, err
+		}
+		if problems = append(problems, b.problems...); len(problems) > 0 {
+			return nil, 0, byLine(problems), nil
+		}
+		ids, err := s.AddExpenses(ctx, by, newExpenses(fresh))
+		if _, taken := errors.AsType[*store.ReferenceTakenError](err); taken { // since we looked
+			continue
+		}
+		return ids, len(entries) - len(fresh), nil, err
+	}
+}
+
+// read gathers the expenses of a file as it was changed, and says how many are left out.
+func read(r io.Reader, f Format, changed fixes, companies []store.Company) (b *book, leftOut int) {
+	b = newBook(f, companies)
+	var h header
+	whole := records(r, f, func(found header) bool {
+		h = found
+		b.problems = h.place(f)
+		b.names = h.names
+		return len(b.problems) == 0
+	}, func(line int, fields []string, p *Problem) {
+		if p != nil {
+			b.problems = append(b.problems, *p)
+			return
+		}
+		fixed, out := changed.at(line)
+		b.add(row{line, h.column, fields, fixed, out})
+	})
+	if whole != nil {
+		b.problems = append(b.problems, *whole)
+		b.unread = true
+	}
+	b.check()
+	return b, b.close()
+}
+
+// compare finds the entries that are not here yet. One that is, with other content, is a problem.
+func compare(ctx context.Context, s *store.Store, entries []*entry) (fresh []*entry, problems []Problem, err error) {
+	var known []*entry
+	for _, e := range entries {
+		if e.CompanyID != 0 && e.Reference != "" {
+			known = append(known, e)
+		}
+	}
+	here, err := s.Entered(ctx, newExpenses(known))
 	if err != nil {
 		return nil, nil, err
 	}
-	if problems = append(problems, used...); len(problems) > 0 {
-		return nil, byLine(problems), nil
+	same := map[*entry]bool{}
+	for i, e := range known {
+		ds, found := here[i]
+		switch {
+		case !found || e.wrong:
+		case len(ds) == 0:
+			same[e] = true
+		default:
+			e.wrong = true
+			problems = append(problems, Problem{Line: e.lines[0], Column: reference, value: e.Reference, entry: e, Text: fmt.Sprintf(
+				"%s is in %s already, with another content: %s.", clip(e.Reference), e.company, differing(ds))})
+		}
 	}
-	ids, err := s.AddExpenses(ctx, by, newExpenses(entries))
-	if _, taken := errors.AsType[*store.ReferenceTakenError](err); taken { // since we looked
-		problems, err = usedReferences(ctx, s, entries)
+	for _, e := range entries {
+		if !same[e] {
+			fresh = append(fresh, e)
+		}
 	}
-	return ids, problems, err
+	return fresh, problems, nil
 }
 
-func read(r io.Reader, companies []store.Company) ([]*entry, []Problem) {
-	rows, problems := readRows(r)
-	b := newBook(companies)
-	for _, row := range rows {
-		b.add(row)
+// differing is "date 2026-01-30 there, 2026-01-31 here; supplier …".
+func differing(ds []store.Difference) string {
+	var words []string
+	for _, d := range ds[:min(len(ds), 3)] {
+		words = append(words, fmt.Sprintf("%s %s there, %s in the file", d.Field, orNothing(d.Was), orNothing(d.Now)))
 	}
-	b.check()
-	return b.entries, append(problems, b.problems...)
+	if len(ds) > 3 {
+		words = append(words, "and more")
+	}
+	return strings.Join(words, "; ")
 }
 
-// usedReferences says of each entry whose reference its company has used already that it has.
-func usedReferences(ctx context.Context, s *store.Store, entries []*entry) ([]Problem, error) {
-	ofCompany := map[int64][]store.NewExpense{}
-	for _, e := range entries {
-		if e.CompanyID != 0 && e.Reference != "" {
-			ofCompany[e.CompanyID] = append(ofCompany[e.CompanyID], e.NewExpense)
-		}
+func orNothing(s string) string {
+	if s == "" {
+		return "nothing"
 	}
-	used := map[key]bool{}
-	for id, expenses := range ofCompany {
-		references, err := s.ReferencesTaken(ctx, expenses)
-		if err != nil {
-			return nil, err
-		}
-		for _, r := range references {
-			used[key{id, r}] = true
-		}
-	}
-	var problems []Problem
-	for _, e := range entries {
-		if used[key{e.CompanyID, e.Reference}] {
-			problems = append(problems, Problem{e.lines[0], reference, "The reference " + e.Reference + " is used already in " + e.company + "."})
-		}
-	}
-	return problems, nil
+	return clip(s)
 }
 
 func newExpenses(entries []*entry) []store.NewExpense {
-	var expenses []store.NewExpense
+	expenses := make([]store.NewExpense, 0, len(entries))
 	for _, e := range entries {
 		expenses = append(expenses, e.NewExpense)
 	}
@@ -111,4 +163,36 @@ func newExpenses(entries []*entry) []store.NewExpense {
 func byLine(problems []Problem) []Problem {
 	slices.SortStableFunc(problems, func(a, b Problem) int { return cmp.Compare(a.Line, b.Line) })
 	return problems
+}
+
+// fixes are the cells of a file that were changed, and the lines that are left out, by line.
+type fixes map[int]fix
+
+type fix struct {
+	cells map[string]string
+	out   bool
+}
+
+func (fs fixes) at(line int) (cells map[string]string, out bool) {
+	f := fs[line]
+	return f.cells, f.out
+}
+
+func newFixes(made []store.ImportFix) fixes {
+	fs := fixes{}
+	for _, m := range made {
+		for _, line := range m.Lines {
+			f := fs[int(line)]
+			if m.Becomes == nil {
+				f.out = true
+			} else {
+				if f.cells == nil {
+					f.cells = map[string]string{}
+				}
+				f.cells[m.Cell] = *m.Becomes
+			}
+			fs[int(line)] = f
+		}
+	}
+	return fs
 }

@@ -162,10 +162,10 @@ func TestReadIsBounded(t *testing.T) {
 		}
 		return strings.NewReader(b.String())
 	}
-	if expenses, problems := Read(rows(maxRows), companies()); len(expenses) != maxRows || len(problems) != 0 {
+	if expenses, problems := Read(rows(MaxRows), companies()); len(expenses) != MaxRows || len(problems) != 0 {
 		t.Errorf("%d expenses, problems %+v", len(expenses), problems)
 	}
-	if _, problems := Read(rows(maxRows+1), companies()); len(problems) != 1 || problems[0].Line != maxRows+2 {
+	if _, problems := Read(rows(MaxRows+1), companies()); len(problems) != 1 || problems[0].Line != MaxRows+2 {
 		t.Errorf("one row too many: %+v", problems)
 	}
 	endless := io.MultiReader(strings.NewReader(headerLine+`"`), iotest.HalfReader(spaces{}))

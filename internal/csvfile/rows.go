@@ -1,6 +1,7 @@
 package csvfile
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/csv"
 	"errors"
@@ -12,8 +13,8 @@ import (
 
 // What we take at most. A file that is larger can be split.
 const (
-	maxRows  = 100_000
-	maxBytes = 64 << 20
+	MaxRows  = 100_000
+	MaxBytes = 64 << 20
 )
 
 // The columns, as the header names them.
@@ -33,130 +34,207 @@ const (
 	note        = "note"
 )
 
+// Columns are all of ours, those that a file must have, or that a person must say it has not, first.
+var Columns = []string{company, reference, date, supplier, description, category, currency, net, tax, paidFrom, taxRate, rate, note}
+
 var (
-	columns = []string{company, reference, date, supplier, description, category, currency, net, tax, paidFrom, taxRate, rate, note}
-	needed  = columns[:10]
+	needed    = Columns[:10]
+	essential = []string{company, reference, date, category, currency, net} // no person can say that there are none
 )
+
+// Essential reports whether there is no expense without that column.
+func Essential(column string) bool { return slices.Contains(essential, column) }
 
 // row is one record of the file. Its fields are without spaces around them.
 type row struct {
 	line   int // of the file, where it begins
 	column map[string]int
 	fields []string
+	fixed  map[string]string // the cells that were changed
+	out    bool              // it is left out
 }
 
 // field returns "" for a column that the file does not have.
 func (r row) field(column string) string {
-	if i, ok := r.column[column]; ok {
+	if text, ok := r.fixed[column]; ok {
+		return text
+	}
+	if i, ok := r.column[column]; ok && i != Absent {
 		return r.fields[i]
 	}
 	return ""
 }
 
-// readRows reads the file to its end and says which lines are no rows. Rows without anything in them, as spreadsheets leave
-// them, are left out.
-func readRows(r io.Reader) ([]row, []Problem) {
-	data, err := io.ReadAll(io.LimitReader(r, maxBytes+1))
-	switch {
-	case err != nil:
-		return nil, []Problem{{1, "", "The file could not be read to its end."}}
-	case len(data) > maxBytes:
-		return nil, []Problem{{1, "", fmt.Sprintf("The file is larger than %d MB. Split it.", maxBytes>>20)}}
-	case bytes.HasPrefix(data, []byte{0xff, 0xfe}), bytes.HasPrefix(data, []byte{0xfe, 0xff}):
-		return nil, []Problem{{1, "", "The file is UTF-16. Save it as CSV UTF-8."}}
-	}
-	data = bytes.TrimPrefix(data, []byte("\ufeff"))
-	c := csv.NewReader(bytes.NewReader(data))
-	c.Comma = separator(data)
-	c.FieldsPerRecord = -1
+// header is the first record of a file.
+type header struct {
+	line   int
+	comma  rune
+	names  []string
+	column map[string]int
+}
 
+// records reads a file to its end. It calls begin with the header, and, unless that returns false, each with every record under it,
+// or with what makes it none. Records without anything in them, as spreadsheets leave them, are left out.
+func records(r io.Reader, f Format, begin func(h header) bool, each func(line int, fields []string, p *Problem)) *Problem {
+	limited := &limitedReader{from: r, left: MaxBytes}
+	in := bufio.NewReaderSize(limited, 64<<10)
+	head, err := in.Peek(64 << 10)
+	switch {
+	case err != nil && !errors.Is(err, io.EOF):
+		return unreadable(err)
+	case bytes.HasPrefix(head, []byte{0xff, 0xfe}), bytes.HasPrefix(head, []byte{0xfe, 0xff}):
+		return &Problem{Line: 1, Text: "The file is UTF-16. Save it as CSV UTF-8."}
+	case bytes.HasPrefix(head, mark):
+		in.Discard(len(mark))
+		head = head[len(mark):]
+	}
+	c := csv.NewReader(decoded(in, f.Encoding))
+	c.Comma = separator(head, f.Separator)
+	c.FieldsPerRecord = -1
 	names, err := c.Read()
 	switch {
 	case errors.Is(err, io.EOF):
-		return nil, []Problem{{1, "", "The file is empty."}}
+		return &Problem{Line: 1, Text: "The file is empty."}
 	case err != nil:
-		return nil, []Problem{unreadable(err)}
+		return unreadable(err)
 	}
-	headerLine, _ := c.FieldPos(0)
-	column, problems := header(names, headerLine)
-	if len(problems) > 0 {
-		return nil, problems
+	h := header{names: names, comma: c.Comma}
+	h.line, _ = c.FieldPos(0)
+	for i := range names {
+		names[i] = strings.TrimSpace(names[i])
 	}
-	var rows []row
+	if !begin(h) {
+		return nil
+	}
+	rows := 0
 	for {
 		fields, err := c.Read()
 		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
-			problems = append(problems, unreadable(err))
+			p := unreadable(err)
+			if _, ok := errors.AsType[*csv.ParseError](err); !ok {
+				return p
+			}
+			each(p.Line, nil, p)
 			continue
 		}
 		line, _ := c.FieldPos(0)
+		used := 0
 		for i := range fields {
-			fields[i] = strings.TrimSpace(fields[i])
-		}
-		used := len(fields)
-		for used > 0 && fields[used-1] == "" {
-			used--
+			if fields[i] = unescape(strings.TrimSpace(fields[i])); fields[i] != "" {
+				used = i + 1
+			}
 		}
 		if used == 0 {
 			continue
 		}
+		if rows++; rows > MaxRows {
+			return &Problem{Line: line, Text: fmt.Sprintf("The file has more than %d rows. Split it.", MaxRows)}
+		}
 		if len(fields) < len(names) || used > len(names) {
-			problems = append(problems, Problem{line, "", fmt.Sprintf("The line has %d fields and the header has %d.", len(fields), len(names))})
+			each(line, fields, &Problem{Line: line, Text: fmt.Sprintf("The line has %d fields and the header has %d.", len(fields), len(names))})
 			continue
 		}
-		if len(rows) == maxRows {
-			return nil, append(problems, Problem{line, "", fmt.Sprintf("The file has more than %d rows. Split it.", maxRows)})
+		each(line, fields, nil)
+	}
+	if rows == 0 {
+		return &Problem{Line: h.line, Text: "There is no expense under the header."}
+	}
+	return nil
+}
+
+var (
+	mark        = []byte("\ufeff")
+	errTooLarge = errors.New("the file is too large")
+)
+
+// limitedReader fails, rather than end, where the file is larger than we take.
+type limitedReader struct {
+	from io.Reader
+	left int
+}
+
+func (l *limitedReader) Read(p []byte) (int, error) {
+	if len(p) > l.left+1 {
+		p = p[:l.left+1]
+	}
+	n, err := l.from.Read(p)
+	if l.left -= n; l.left < 0 {
+		return 0, errTooLarge
+	}
+	return n, err
+}
+
+// separator is what the header is written with most of: commas where it has none of the others.
+func separator(head []byte, chosen string) rune {
+	for _, s := range separators {
+		if chosen == string(s) {
+			return s
 		}
-		rows = append(rows, row{line, column, fields})
 	}
-	if len(rows) == 0 && len(problems) == 0 {
-		problems = append(problems, Problem{headerLine, "", "There is no expense under the header."})
+	first, _, _ := bytes.Cut(bytes.TrimLeft(head, "\r\n"), []byte("\n"))
+	best := ','
+	for _, s := range separators {
+		if bytes.Count(first, []byte(string(s))) > bytes.Count(first, []byte(string(best))) {
+			best = s
+		}
 	}
-	return rows, problems
+	return best
 }
 
-// separator is a semicolon when the header is written with them alone, as spreadsheets of many countries do.
-func separator(data []byte) rune {
-	first, _, _ := bytes.Cut(bytes.TrimLeft(data, "\r\n"), []byte("\n"))
-	if bytes.ContainsRune(first, ';') && !bytes.ContainsRune(first, ',') {
-		return ';'
-	}
-	return ','
-}
+var separators = []rune{',', ';', '\t'}
 
-// header says where each column is.
-func header(names []string, line int) (column map[string]int, problems []Problem) {
-	column = map[string]int{}
-	for i, name := range names {
-		name = strings.ToLower(strings.TrimSpace(name))
-		_, twice := column[name]
+// place says where each column is: by the names of the header, which must all be ours, or as a person has said.
+func (h *header) place(f Format) (problems []Problem) {
+	problem := func(column, format string, args ...any) {
+		problems = append(problems, Problem{Line: h.line, Column: column, Text: fmt.Sprintf(format, args...)})
+	}
+	h.column = map[string]int{}
+	if f.Columns != nil {
+		for name, i := range f.Columns {
+			if i < len(h.names) && i >= Absent {
+				h.column[name] = i
+			}
+		}
+		for _, name := range needed {
+			i, ok := h.column[name]
+			if (!ok || i == Absent && Essential(name)) && (name != company || f.CompanyID == 0) {
+				problem(name, "The column %s is missing: say which column of the file it is.", name)
+			}
+		}
+		return problems
+	}
+	for i, name := range h.names {
+		name = strings.ToLower(name)
+		_, twice := h.column[name]
 		switch {
 		case name == "":
-			problems = append(problems, Problem{line, "", fmt.Sprintf("Column %d has no name.", i+1)})
-		case !slices.Contains(columns, name):
-			problems = append(problems, Problem{line, "", fmt.Sprintf("There is no column called %q.", clip(name))})
+			problem("", "Column %d has no name.", i+1)
+		case !slices.Contains(Columns, name):
+			problem("", "There is no column called %q.", clip(name))
 		case twice:
-			problems = append(problems, Problem{line, name, fmt.Sprintf("The column %s is there twice.", name)})
+			problem(name, "The column %s is there twice.", name)
 		}
-		column[name] = i
+		h.column[name] = i
 	}
 	for _, name := range needed {
-		if _, ok := column[name]; !ok {
-			problems = append(problems, Problem{line, name, fmt.Sprintf("The column %s is missing.", name)})
+		if _, ok := h.column[name]; !ok {
+			problem(name, "The column %s is missing.", name)
 		}
 	}
-	return column, problems
+	return problems
 }
 
-func unreadable(err error) Problem {
-	e, ok := errors.AsType[*csv.ParseError](err)
-	if !ok {
-		return Problem{1, "", "The file could not be read to its end."}
+func unreadable(err error) *Problem {
+	if errors.Is(err, errTooLarge) {
+		return &Problem{Line: 1, Text: fmt.Sprintf("The file is larger than %d MB. Split it.", MaxBytes>>20)}
 	}
-	return Problem{e.StartLine, "", "The quotation marks do not match: put text that holds one in quotation marks, and write it twice there."}
+	if e, ok := errors.AsType[*csv.ParseError](err); ok {
+		return &Problem{Line: e.StartLine, Text: "The quotation marks do not match: put text that holds one in quotation marks, and write it twice there."}
+	}
+	return &Problem{Line: 1, Text: "The file could not be read to its end."}
 }
 
 func clip(s string) string {

@@ -1,0 +1,198 @@
+package handlers
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"mime/multipart"
+	"net/http"
+	"regexp"
+	"strings"
+	"testing"
+
+	"tallylight/internal/csvfile"
+	"tallylight/store"
+)
+
+// upload sends a file as a browser does, and returns where that leads.
+func (v *visitor) uploadCSV(name, content string) answer {
+	v.t.Helper()
+	var b bytes.Buffer
+	form := multipart.NewWriter(&b)
+	file, err := form.CreateFormFile("file", name)
+	if err == nil {
+		_, err = file.Write([]byte(content))
+	}
+	if err := errors.Join(err, form.Close()); err != nil {
+		v.t.Fatal(err)
+	}
+	return v.request(http.MethodPost, "/expenses/import", &b, "Content-Type", form.FormDataContentType(), "Sec-Fetch-Site", "same-origin")
+}
+
+var (
+	problemKey = regexp.MustCompile(`name="problem" value="(\w+)"`)
+	fixID      = regexp.MustCompile(`name="fix" value="(\d+)"`)
+)
+
+func key(t *testing.T, page, of string, pattern *regexp.Regexp) string {
+	t.Helper()
+	_, after, found := strings.Cut(page, of)
+	m := pattern.FindStringSubmatch(after)
+	if !found || m == nil {
+		t.Fatalf("nothing to act on after %q in\n%s", of, clipped(page, 6000))
+	}
+	return m[1]
+}
+
+const imported = "company,reference,date,supplier,description,category,currency,net,tax,paid_from\r\n"
+
+// A file as another country's spreadsheet writes it is read as that, mended in place, and entered as a whole.
+func TestImportIsMendedInPlace(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	v := s.person(store.Finance)
+	c := s.company("Northwind", "EUR", store.Linked)
+	s.company("Fabrikam", "EUR", store.Linked)
+	file := strings.ReplaceAll(imported, ",", ";") +
+		"Nortwind;R-1;31.01.2026;Caf\xe9 M\xfcller;\"Kaffee;\r\nKuchen\";Meals;EUR;1.204,50;0;\r\n" +
+		"Nortwind;R-1;31.01.2026;Caf\xe9 M\xfcller;Tee;Meals;EUR;10,00;;\r\n" +
+		"Nortwind;R-2;01.02.2026;;Zug;Travel;EUR;12,5;1;\r\n" +
+		"Fabrikam;R-2;31.02.2026;;=Bus;Travel;EUR;7,00;0;\r\n" +
+		"Fabrikam;R-3;03.02.2026;;Taxi;Travel;EUR;0;0;\r\n"
+	a := v.uploadCSV(`C:\files\january.csv`, file)
+	if a.status != http.StatusSeeOther {
+		t.Fatalf("upload: %d %s\n%s", a.status, a.body, s.log)
+	}
+	at := a.location
+	page := v.page(at)
+	mustContain(t, page, "january.csv", "There is no company &#34;Nortwind&#34;.", "In 3 lines: 2, 4 and 5", "Café Müller", "31.01.2026 is 31 Jan 2026",
+		"1.204,50 is 1,204.50", "&#34;31.02.2026&#34; is not a date: write it like 31.01.2026.", "there is nothing to book", "3 mistakes in 5 lines", "So it is read: 31.01.2026 is 31 Jan 2026; 1.204,50 is 1,204.50; the letters are those of Windows (Café Müller).")
+	mustNotContain(t, page, "/start")
+
+	if a := v.get(at + "/problems.csv"); a.status != http.StatusOK || !strings.HasPrefix(a.body, "\ufeffcompany;") {
+		t.Errorf("download: %d %s", a.status, a.body)
+	} else {
+		mustContain(t, a.body, ";problem\r\n", `"company: There is no company ""Nortwind""."`, "Café Müller", "'=Bus")
+	}
+
+	v.post(at+"/fix", "problem", key(t, page, "no company", problemKey), "value", fmt.Sprint(c.ID))
+	v.post(at+"/fix", "problem", key(t, page, "is not a date", problemKey), "value", "28.02.2026")
+	v.post(at+"/fix", "problem", key(t, page, "nothing to book", problemKey), "leave", "1")
+	page = v.page(at)
+	mustContain(t, page, "3 expenses in 4 lines, ready to be imported", "1 expense is left out", "company in 3 lines: Nortwind → Northwind", "EUR 1,228.00", "28 Feb 2026", ">=Bus<")
+	v.post(at+"/undo", "fix", key(t, page, "Left out", fixID))
+	mustContain(t, v.page(at), "One mistake in 1 line")
+	if a := v.post(at + "/start"); a.location != at || countOf(t, s) != 0 {
+		t.Error("a file with problems was imported")
+	}
+	v.post(at+"/fix", "problem", key(t, v.page(at), "nothing to book", problemKey), "leave", "1")
+
+	v.post(at + "/start")
+	mustContain(t, v.page(at), "Being imported", `data-page-row="import-`)
+	if err := s.handlers.Imports.EnterDue(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	mustContain(t, v.page(at), "3 expenses were imported by finance@example.com")
+	mustContain(t, v.page("/expenses"), "Café Müller", "EUR 1,214.50")
+	if n := countOf(t, s); n != 3 {
+		t.Errorf("%d expenses", n)
+	}
+	if a := v.post(at + "/discard"); a.location != at {
+		t.Errorf("what is imported was discarded: %s", a.location)
+	}
+
+	// Again, as it is right now: nothing is added, and it says so.
+	again := v.uploadCSV("again.csv", imported+"Northwind,R-1,2026-01-31,Café Müller,\"Kaffee;\nKuchen\",Meals,EUR,1204.50,0,\nNorthwind,R-1,2026-01-31,Café Müller,Tee,Meals,EUR,10.00,0,\n").location
+	mustContain(t, v.page(again), "The one expense is here already", "There is nothing to import")
+	other := v.uploadCSV("other.csv", imported+"Northwind,R-1,2026-01-30,Café Müller,Kaffee,Meals,EUR,1204.50,0,\n").location
+	mustContain(t, v.page(other), "R-1 is in Northwind already, with another content: date 2026-01-31 there, 2026-01-30 in the file")
+	v.post(other + "/discard")
+	if a := v.get(other); a.status != http.StatusNotFound {
+		t.Errorf("a discarded file: %d", a.status)
+	}
+	mustContain(t, v.page("/expenses/import"), "again.csv", "january.csv", "3 expenses")
+}
+
+func countOf(t *testing.T, s *site) int {
+	t.Helper()
+	counts, err := s.store.StatusCounts(t.Context(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return counts[store.NotPushed]
+}
+
+// Columns with other names are chosen, and a file of one company needs none for it.
+func TestImportColumnsAreChosen(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	v := s.person(store.Finance)
+	c := s.company("Northwind", "GBP", store.Linked)
+	at := v.uploadCSV("x.csv", "Ref,Date,Currency,Category,Amount,Cost centre\nR-1,2026-01-31,GBP,Meals,10.00,7\n").location
+	page := v.page(at)
+	mustContain(t, page, "The column reference is missing", "The column net is missing", "The file cannot be read yet", "Not used of the file: Ref, Amount and Cost centre", "<details class=\"card\" open>")
+	v.post(at, "whose", fmt.Sprint(c.ID), "column_company", "none", "column_reference", "0", "column_date", "1", "column_currency", "2", "column_category", "3",
+		"column_net", "4", "column_tax", "none", "column_supplier", "none", "column_description", "none", "column_paid_from", "none", "dates", "ymd", "decimal", ".")
+	mustContain(t, v.page(at), "1 expense in 1 line, ready to be imported", "GBP 10.00", "Not used of the file: Cost centre")
+}
+
+func TestImportUploadsThatAreNone(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	v := s.person(store.Finance)
+	if a := v.uploadCSV("", ""); a.status != http.StatusUnprocessableEntity {
+		t.Errorf("no file: %d", a.status)
+	} else {
+		mustContain(t, a.body, "Choose a file first.")
+	}
+	if a := v.post("/expenses/import", "file", "x"); a.status != http.StatusBadRequest {
+		t.Errorf("no upload: %d", a.status)
+	}
+	for content, want := range map[string]string{"": "The file is empty.", "\xff\xfea\x00": "The file is UTF-16.", imported: "no expense under the header", "\"": "quotation marks"} {
+		mustContain(t, v.page(v.uploadCSV("x.csv", content).location), want)
+	}
+	viewer := s.person(store.Viewer)
+	if a := viewer.get("/expenses/import"); a.status != http.StatusForbidden {
+		t.Errorf("a viewer: %d", a.status)
+	}
+	if a := v.get("/expenses/import/7/nowhere"); a.status != http.StatusNotFound {
+		t.Errorf("nowhere: %d", a.status)
+	}
+}
+
+// A process that ends while it enters leaves nothing; the next one enters everything.
+func TestImportThatIsCutOff(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	v := s.person(store.Finance)
+	s.company("Northwind", "GBP", store.Linked)
+	var b strings.Builder
+	b.WriteString(imported)
+	for n := range 6000 { // more than one step
+		fmt.Fprintf(&b, "Northwind,R-%d,2026-01-31,,Lunch,Meals,GBP,1.00,,\n", n)
+	}
+	at := v.uploadCSV("many.csv", b.String()).location
+	v.post(at + "/start")
+	ctx, end := context.WithCancel(t.Context())
+	_, err := s.store.EnterImport(ctx, func(e *store.Entering) (bool, error) {
+		if err := e.Add(ctx, []store.NewExpense{{CompanyID: 1, Reference: "half", Currency: "GBP", Source: "csv"}}, 0); err == nil {
+			end()
+		}
+		return true, ctx.Err()
+	})
+	if !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	if n := countOf(t, s); n != 0 {
+		t.Errorf("%d expenses of an import that was cut off", n)
+	}
+	other := &csvfile.Importer{Store: s.store, Log: s.handlers.Log}
+	if err := errors.Join(other.EnterDue(t.Context()), s.handlers.Imports.EnterDue(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	if n := countOf(t, s); n != 6000 {
+		t.Errorf("%d expenses", n)
+	}
+	mustContain(t, v.page(at), "6,000 expenses were imported")
+}
