@@ -118,12 +118,21 @@ func (h *Handlers) Routes() (http.Handler, error) {
 	pages.Handle("POST /login", h.errors.Handle(h.login))
 	pages.Handle("POST /logout", h.errors.Handle(h.logout))
 
-	bounded := http.NewServeMux()
-	bounded.Handle("/", web.LimitBody(web.FormLimit, pages))
-	bounded.Handle("/expenses/import", web.LimitBody(web.FormLimit, pages))
-	bounded.Handle("/expenses/import/", web.LimitBody(web.FormLimit, drafts))
-	bounded.Handle("POST /expenses/import", web.LimitBody(importLimit, pages)) // a file, which goes piece by piece to the database
-	bounded.Handle("POST /expenses/{id}/receipts", web.LimitBody(receiptBody, pages))
+	forms, files, receipts := web.LimitBody(web.FormLimit, pages), web.LimitBody(importLimit, pages), web.LimitBody(receiptBody, pages)
+	draftForms := web.LimitBody(web.FormLimit, drafts)
+	bounded := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		post := r.Method == http.MethodPost
+		switch {
+		case strings.HasPrefix(r.URL.Path, "/expenses/import/"):
+			draftForms.ServeHTTP(w, r)
+		case post && r.URL.Path == "/expenses/import": // a file, which goes piece by piece to the database
+			files.ServeHTTP(w, r)
+		case post && strings.HasPrefix(r.URL.Path, "/expenses/") && strings.HasSuffix(r.URL.Path, "/receipts"):
+			receipts.ServeHTTP(w, r)
+		default:
+			forms.ServeHTTP(w, r)
+		}
+	})
 	guarded, err := h.errors.SameOrigin(h.PublicURL, bounded)
 	if err != nil {
 		return nil, err
