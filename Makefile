@@ -15,11 +15,11 @@ build:
 
 test: ## runs every test, those in the browser too
 	@.ci/install postgres chromium
-	go test ./...
+	go test -timeout 30m ./...
 
 race: ## the same with the race detector, but for what pages look like
 	@.ci/install postgres chromium gcc
-	CGO_ENABLED=1 go test -race -skip '^Test(Company|Mapping)?Pages$$' ./...
+	CGO_ENABLED=1 go test -race -timeout 40m -skip '^Test(Company|Mapping)?Pages$$' ./...
 
 check: ## format, vet, staticcheck, generated code, modules
 	@.ci/check

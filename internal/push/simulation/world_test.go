@@ -52,7 +52,8 @@ func (s *stage) clear() error {
 		SET session_replication_role = replica; -- no triggers
 		DO $$ DECLARE t text; BEGIN
 			FOREACH t IN ARRAY ARRAY['companies', 'connections', 'connection_history', 'ledger_accounts', 'suppliers', 'tax_rates', 'expenses', 'expense_lines', 'push_steps', 'pushes',
-				'push_needs', 'push_attempts', 'send_pauses', 'codat_quota', 'foreign_operations', 'deliveries', 'activity', 'notices'] LOOP
+				'push_needs', 'push_attempts', 'send_pauses', 'codat_quota', 'foreign_operations', 'deliveries', 'activity', 'notices',
+				'expense_texts', 'expense_counts', 'receipts', 'bulk_plan_items', 'bulk_plans'] LOOP
 				EXECUTE 'DELETE FROM ' || t;
 			END LOOP;
 			PERFORM setval(oid, 1, false) FROM pg_class WHERE relkind = 'S' AND relnamespace = 'public'::regnamespace;
