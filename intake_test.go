@@ -453,6 +453,7 @@ func TestHundredCopiesChangeAPageOnce(t *testing.T) {
 	f.env = append(f.env, "CODAT_WEBHOOK_SECRETS="+hookSecret)
 	operations := f.underWay("COPIES", 2)
 	p := f.start()
+	f.until("the books were read again", patience, f.settledIn) // or pages would read themselves meanwhile
 	v := &visitor{t: t, url: p.address, client: f.signIn(p)}
 	stream := v.live("topics=expenses")
 	row := func(operation string) string {
@@ -468,21 +469,25 @@ func TestHundredCopiesChangeAPageOnce(t *testing.T) {
 	volley(t, strings.TrimPrefix(p.address, "http://"), messages, len(messages))
 	f.until("all are applied", patience, func() bool { return f.number(`SELECT count(*) FROM deliveries WHERE verdict = 'new'`) == 0 })
 	volley(t, strings.TrimPrefix(p.address, "http://"), []message{loadSender.success(t, operations[1])}, 1)
-	changes := 0
+	changes, limit := 0, time.After(patience)
+	again := false // pages were told to read everything again, which stands for any number of changes
 	for done := false; !done; {
 		select {
 		case e := <-stream.events:
+			if again = again || e.name == "resync"; again {
+				done = f.number(`SELECT count(*) FROM expenses WHERE id = $1 AND status = 'complete'`, second) == 1
+			}
 			for _, r := range rowsPattern.FindAllStringSubmatch(e.data, -1) {
 				if r[2] == "expense-"+first && r[3] == string(store.Complete) {
 					changes++
 				}
 				done = done || r[2] == "expense-"+second
 			}
-		case <-time.After(patience):
+		case <-limit:
 			t.Fatal("the second row did not come")
 		}
 	}
-	if changes != 1 {
+	if changes != 1 && !(again && changes == 0) {
 		t.Errorf("the row changed %d times on the page", changes)
 	}
 	for query, want := range map[string]int{
