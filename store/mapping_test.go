@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"tallylight/store"
 )
@@ -520,22 +519,16 @@ func TestFormerMappingsOfManySuppliers(t *testing.T) {
 	db.MustExec(`INSERT INTO mappings (connection_id, company_id, kind, subject, label, action, codat_id)
 		SELECT $2::bigint, $1, 'supplier', 'text ' || n, 'Text ' || n, 'use', 'sup-' || $2::bigint || '-' || n FROM generate_series(1, 500) n`, w.company, old)
 	db.MustExec(`ANALYZE suppliers`)
-	began := time.Now()
 	fs, err := w.FormerMappings(t.Context(), w.connection)
 	if err != nil || len(fs) != 500 || !fs[0].Exact() || !strings.HasPrefix(fs[0].Now.CodatID, fmt.Sprintf("sup-%d-", w.connection)) {
 		t.Fatalf("%d wait, %v", len(fs), err)
 	}
-	found := time.Since(began)
 	var confirmed []store.Mapping
 	for _, f := range fs {
 		confirmed = append(confirmed, store.Mapping{ConnectionID: w.connection, CompanyID: w.company, Kind: f.Kind, Subject: f.Subject, Label: f.Label, Action: f.Action, CodatID: f.Now.CodatID})
 	}
 	if err := w.CarryMappings(t.Context(), w.by, store.Connection{ID: w.connection, CompanyID: w.company}, confirmed, fs); err != nil {
 		t.Fatal(err)
-	}
-	t.Logf("found in %v, all in %v", found, time.Since(began))
-	if took := time.Since(began); took > 4*time.Second { // it was 8 s to find them
-		t.Errorf("found in %v, carried in %v", found, took-found)
 	}
 }
 
