@@ -4,8 +4,8 @@ import (
 	"encoding/csv"
 	"fmt"
 	"net/http"
-	"strings"
 
+	"tallylight/internal/csvfile"
 	"tallylight/store"
 	"tallylight/web"
 )
@@ -36,20 +36,12 @@ func (h *Handlers) planReceipt(w http.ResponseWriter, r *http.Request, _ store.U
 		if i.State == "left_out" {
 			outcome = "left out"
 		}
-		return out.Write([]string{cell(i.Reference), cell(i.Company), i.Total.Trim(store.Digits(i.Currency)).String(), i.Currency, outcome, cell(why),
-			string(p.Action), cell(p.Actor), started})
+		return out.Write([]string{csvfile.Escape(i.Reference), csvfile.Escape(i.Company), i.Total.Trim(store.Digits(i.Currency)).String(), i.Currency, outcome, csvfile.Escape(why),
+			string(p.Action), csvfile.Escape(p.Actor), started})
 	})
 	if err != nil {
 		return fmt.Errorf("write receipt: %w", err)
 	}
 	out.Flush()
 	return out.Error()
-}
-
-// cell is a text that no spreadsheet takes for a formula.
-func cell(s string) string {
-	if s != "" && strings.ContainsRune("=+-@\t\r", rune(s[0])) {
-		return "'" + s
-	}
-	return s
 }
