@@ -71,6 +71,7 @@ func openTab(t testing.TB, url string) *tab {
 		t.Fatal(err)
 	}
 	b.width(1280)
+	b.scheme("light")
 	t.Cleanup(func() {
 		if t.Failed() {
 			b.shoot("failed " + t.Name())

@@ -178,9 +178,18 @@ func TestCountsAreExact(t *testing.T) {
 	if err != nil || !reflect.DeepEqual(got, want) || len(want[0]) < 2 {
 		t.Errorf("counts %v, want %v, error %v", got, want, err)
 	}
-	var rows, stray int
-	if err := db.Get(&rows, `SELECT count(*) FROM expense_counts`); err != nil || rows > 400 {
-		t.Errorf("%d rows of counts were not put together: %v", rows, err)
+	rows, stray := 1000, 0
+	for range 1000 { // now and then somebody puts them together
+		w.enter(w.company, 1)
+		if err := db.Get(&rows, `SELECT count(*) FROM expense_counts`); err != nil {
+			t.Fatal(err)
+		}
+		if rows < 50 {
+			break
+		}
+	}
+	if rows >= 50 {
+		t.Errorf("%d rows of counts were not put together", rows)
 	}
 	err = db.Get(&stray, `SELECT count(*) FROM expenses e FULL JOIN expense_texts t ON t.expense_id = e.id
 		WHERE t.text IS DISTINCT FROM expense_text(e.reference, e.supplier, e.description, e.currency)`)

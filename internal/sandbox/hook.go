@@ -69,7 +69,8 @@ type sender struct {
 	mu      sync.Mutex
 	queue   []*message
 	wake    chan struct{}
-	release chan struct{} // closed and replaced when a message was delivered that is not held
+	latest  int64         // the highest number of the messages delivered that were not held
+	release chan struct{} // closed and replaced when latest rises
 }
 
 func newSender(h Hook, scale float64, log *slog.Logger) (*sender, error) {
@@ -153,7 +154,7 @@ func (s *sender) deliver(ctx context.Context, m *message) bool {
 		waits = legacyWaits
 	}
 	if m.Held {
-		s.hold(ctx)
+		s.hold(ctx, m)
 	}
 	for i, wait := range waits {
 		if !s.pause(ctx, wait) {
@@ -165,7 +166,7 @@ func (s *sender) deliver(ctx context.Context, m *message) bool {
 		}
 		if err == nil && status >= 200 && status < 300 {
 			if !m.Held {
-				s.letGo()
+				s.letGo(m)
 			}
 			return true
 		}
@@ -184,25 +185,36 @@ func (s *sender) deliver(ctx context.Context, m *message) bool {
 	return true
 }
 
-// hold waits for a delivery of another message.
-func (s *sender) hold(ctx context.Context) {
-	s.mu.Lock()
-	release := s.release
-	s.mu.Unlock()
+// hold waits for the delivery of a message that was written after m.
+func (s *sender) hold(ctx context.Context, m *message) {
 	timer := time.NewTimer(heldFor)
 	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-release:
-	case <-timer.C:
+	for {
+		s.mu.Lock()
+		latest, release := s.latest, s.release
+		s.mu.Unlock()
+		if latest > m.Number {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-release:
+		case <-timer.C:
+			return
+		}
 	}
 }
 
-func (s *sender) letGo() {
+// letGo lets go the messages held for one as late as m.
+func (s *sender) letGo(m *message) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	close(s.release)
-	s.release = make(chan struct{})
+	if m.Number > s.latest {
+		s.latest = m.Number
+		close(s.release)
+		s.release = make(chan struct{})
+	}
 }
 
 func (s *sender) pause(ctx context.Context, wait time.Duration) bool {

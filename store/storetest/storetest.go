@@ -37,7 +37,11 @@ func Main(m *testing.M) int {
 }
 
 func start(ctx context.Context) (stop func(), err error) {
-	dir, err := os.MkdirTemp("", "tallylight-test-")
+	memory := "/dev/shm" // where making a database takes a fifth of the time
+	if _, err := os.Stat(memory); err != nil {
+		memory = ""
+	}
+	dir, err := os.MkdirTemp(memory, "tallylight-test-")
 	if err != nil {
 		return nil, fmt.Errorf("make folder for the test database: %w", err)
 	}
