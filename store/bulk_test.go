@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -64,11 +65,14 @@ func TestAPlanNeverWidens(t *testing.T) {
 	if _, err := w.CreatePlan(ctx, w.by, store.BulkPush, store.Choice{All: &store.ExpenseFilter{Text: "nothing is called that"}}); !errors.Is(err, store.ErrNothingChosen) {
 		t.Errorf("a filter that chooses nothing: %v", err)
 	}
-	if _, err := w.sql().Exec(`INSERT INTO expenses (company_id, reference, issue_date, currency, net, tax, total, source)
-		SELECT $1, 'M-' || n, '2026-01-01', 'GBP', 1, 0, 1, 'csv' FROM generate_series(1, 100001) n`, other); err != nil {
+	if _, err := w.sql().Exec(fmt.Sprintf(`BEGIN;
+		SET LOCAL session_replication_role = replica; -- quicker, as no trigger runs
+		INSERT INTO expenses (company_id, reference, issue_date, currency, net, tax, total, source)
+		SELECT %d, 'M-' || n, '2026-01-01', 'GBP', 1, 0, 1, 'csv' FROM generate_series(1, 100001) n;
+		COMMIT`, other)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.CreatePlan(ctx, w.by, store.BulkPush, store.Choice{All: &store.ExpenseFilter{Text: "M-"}}); !errors.Is(err, store.ErrTooMany) {
+	if _, err := w.CreatePlan(ctx, w.by, store.BulkPush, store.Choice{All: &store.ExpenseFilter{CompanyID: other}}); !errors.Is(err, store.ErrTooMany) {
 		t.Errorf("more than the most: %v", err)
 	}
 }
