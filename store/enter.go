@@ -131,7 +131,7 @@ func (tx *Tx) expensesByReference(ctx context.Context, es []NewExpense) (map[ref
 
 // differsFrom names the fields in which an expense differs from what is entered.
 func (e Expense) differsFrom(n NewExpense) ([]string, error) {
-	was, err := e.record()
+	was, err := e.Entered().record()
 	if err != nil {
 		return nil, err
 	}
