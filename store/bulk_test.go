@@ -243,4 +243,15 @@ func TestCauseGroups(t *testing.T) {
 	if got := w.tally(id); got.All != 1 {
 		t.Errorf("the plan holds %+v", got)
 	}
+	// Examples have no push, and failed for a reason all the same.
+	w.sql().MustExec(`INSERT INTO expenses (company_id, reference, issue_date, currency, net, tax, total, source, status, cause)
+		VALUES ($1, 'EX-1', '2026-01-01', 'GBP', 1, 0, 1, 'example', 'failed', 'period_closed')`, other)
+	places, err = w.CausePlaces(t.Context(), store.ExpenseFilter{CompanyID: other, Cause: "period_closed"}, 1)
+	if err != nil || len(places) != 1 || places[0].Cause != "period_closed" {
+		t.Errorf("places of examples %+v, %v", places, err)
+	}
+	id = w.plan(store.BulkHandled, store.Choice{All: &store.ExpenseFilter{Status: store.Failed, Cause: "period_closed"}, NoSubject: true})
+	if got := w.tally(id); got.All != 1 {
+		t.Errorf("the plan of examples holds %+v", got)
+	}
 }

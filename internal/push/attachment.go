@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	"tallylight/internal/codat"
@@ -95,10 +96,14 @@ func (s *Sweeper) lookForReceipt(ctx context.Context, sw store.Sweep, step store
 	}
 	files, err := s.Codat.Attachments(ctx, sw.Company, step.Connection, u.To)
 	if err != nil {
-		if _, answered := errors.AsType[*codat.Error](err); !answered || !late(sw, step) {
-			return err // and is asked again: looking was put off when it was claimed
+		e, answered := errors.AsType[*codat.Error](err)
+		switch {
+		case answered && late(sw, step):
+			return s.Store.GiveUp(ctx, step.ID, known(explain.CauseLostReply, "")) // a package whose files Codat does not list
+		case answered && e.HTTPStatus == http.StatusNotFound: // its expense is gone, which is no trouble of the others
+			return nil
 		}
-		return s.Store.GiveUp(ctx, step.ID, known(explain.CauseLostReply, "")) // a package whose files Codat does not list
+		return err // and is asked again: looking was put off when it was claimed
 	}
 	alike := false
 	for _, f := range files {
