@@ -326,19 +326,7 @@ func (h *Handlers) importProblems(w http.ResponseWriter, r *http.Request, _ stor
 	if im.State != store.ImportDraft {
 		return web.NotFound("The file has been imported: it is not kept.")
 	}
-	w.Header().Set("Content-Type", "text/csv; charset=utf-8")
-	w.Header().Set("Content-Disposition", `attachment; filename="problems.csv"`)
-	w.Header().Set("Cache-Control", "no-store")
-	out := &patient{w: w, control: http.NewResponseController(w)}
-	if err := h.Imports.WriteProblems(r.Context(), out, im, fixes); err != nil {
-		if out.begun {
-			h.Log.Warn("download of an import ended early", "import", im.ID, "err", err)
-			panic(http.ErrAbortHandler)
-		}
-		w.Header().Del("Content-Disposition")
-		return err
-	}
-	return nil
+	return h.download(w, csvType, "problems.csv", func(out io.Writer) error { return h.Imports.WriteProblems(r.Context(), out, im, fixes) })
 }
 
 func (h *Handlers) importOf(r *http.Request) (store.Import, []store.ImportFix, error) {
