@@ -126,7 +126,10 @@ func TestHandledOutside(t *testing.T) {
 	mustContain(t, v.page(path), "Say why it was handled outside")
 	v.post(path+"/handled", "reason", strings.Repeat("x", 301))
 	mustContain(t, v.page(path), "The reason has 301 characters; 300 are the most.")
-	v.post(path+"/handled", "reason", "Booked by <hand>")
+	opened := path + "?list=q%3DNorthwind" // from a list, which it leads back to
+	if a := v.postFrom(opened, path+"/handled", "reason", "Booked by <hand>"); a.location != opened {
+		t.Errorf("handled leads to %q", a.location)
+	}
 	page := v.page(path)
 	mustContain(t, page, "Handled outside", "Booked by &lt;hand&gt;", "finance@example.com marked it as handled outside", path+"/unhandled")
 	mustNotContain(t, page, path+"/push", path+"/edit", path+"/delete")
