@@ -199,7 +199,7 @@ func (h *Handlers) planLeftOut(ctx context.Context, p store.Plan, part *views.Pl
 	n := 0
 	for _, r := range reasons {
 		n += r.Count
-		g := views.PlanGroup{Count: number(r.Count), Reason: capital(r.Why), Insist: r.Insist}
+		g := views.PlanGroup{Count: number(r.Count), Reason: capital(r.Why)}
 		for i, id := range r.IDs {
 			g.Few = append(g.Few, views.Link{Text: r.References[i], Href: expenseURL(id)})
 		}

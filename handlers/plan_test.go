@@ -101,6 +101,8 @@ func TestALostFilterDoesNotWidenAPlan(t *testing.T) {
 		}
 		mustContain(t, v.page("/expenses"), "the filter "+name+" could not be read")
 	}
+	v.postFrom("/expenses", "/expenses/plan", "do", "push", "all", "1", "status", "not_pushed", "cause", "", "subject", "")
+	mustContain(t, v.page("/expenses"), "the filter cause could not be read")
 	for _, form := range [][]string{{"do", "push"}, {"do", "push", "all", "yes"}, {"do", "retry", "all", "1", "q", "nothing is called that"}} {
 		if a := v.postFrom("/expenses", "/expenses/plan", form...); a.location != "/expenses" {
 			t.Errorf("%v: %d to %q", form, a.status, a.location)
