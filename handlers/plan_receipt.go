@@ -36,8 +36,8 @@ func (h *Handlers) planReceipt(w http.ResponseWriter, r *http.Request, _ store.U
 			if i.State == "left_out" {
 				outcome = "left out"
 			}
-			return out.Write([]string{csvfile.Escape(i.Reference), csvfile.Escape(i.Company), exactly(i.Total, i.Currency), i.Currency, csvfile.Escape(outcome),
-				csvfile.Escape(why), string(p.Action), csvfile.Escape(p.Actor), started})
+			return out.Write([]string{csvfile.Escape(i.Reference), csvfile.Escape(i.Company), exactly(i.Total, i.Currency), i.Currency,
+				csvfile.Escape(outcome), csvfile.Escape(why), string(p.Action), csvfile.Escape(p.Actor), started})
 		})
 		if err != nil {
 			return fmt.Errorf("write receipt: %w", err)
