@@ -8,6 +8,7 @@ import (
 
 	"tallylight/internal/push"
 	"tallylight/store"
+	"tallylight/views"
 )
 
 // carryOut has all that plans have to do done.
@@ -87,6 +88,24 @@ func TestAPlanIsSaidThenCarriedOut(t *testing.T) {
 	}
 	mustContain(t, v.page(plan), "1 left out", "In the ledger already", "pushed all the same")
 	mustContain(t, v.page(expenseURL(bad[0])), "pressed Push anyway: it was said what would fail")
+}
+
+// What is said of the expenses that wait counts them as people do: one, and none.
+func TestWhatIsLeftOfAPlan(t *testing.T) {
+	t.Parallel()
+	for waiting, want := range map[int][2]string{
+		0: {"What was pressed already goes on.", "3 expenses pushed."},
+		1: {"What was pressed already goes on. The other one waits until somebody resumes the plan.", "3 expenses pushed. The other one stayed as it was."},
+		2: {"What was pressed already goes on. The other 2 wait until somebody resumes the plan.", "3 expenses pushed. The other 2 stayed as they were."},
+	} {
+		for i, state := range []store.PlanState{store.PlanPaused, store.PlanStopped} {
+			var part views.Plan
+			planProgress(store.Plan{Action: store.BulkPush, State: state}, store.PlanTally{All: 3 + waiting, Done: 3, Waiting: waiting}, &part)
+			if part.Lead != want[i] {
+				t.Errorf("%d wait, %s: %q", waiting, state, part.Lead)
+			}
+		}
+	}
 }
 
 // A filter that is lost, or that cannot be read, chooses nothing rather than everything.
