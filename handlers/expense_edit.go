@@ -86,10 +86,7 @@ func (h *Handlers) expenseChange(w http.ResponseWriter, r *http.Request, who sto
 	}
 	_, changed, problems := f.expense([]store.Company{company})
 	if len(problems) == 0 && f.Has("seen") && f.Get("seen") != version(e) {
-		problems[""], err = h.changedMeanwhile(ctx, id)
-		if err != nil {
-			return err
-		}
+		return h.changedPage(w, r, who, f, e)
 	}
 	if len(problems) > 0 {
 		return h.editPage(w, r, who, http.StatusUnprocessableEntity, f, e, problems)
@@ -97,16 +94,19 @@ func (h *Handlers) expenseChange(w http.ResponseWriter, r *http.Request, who sto
 	var pressed push.Pressed
 	retry := f.Get("then") == "retry"
 	if retry {
-		pressed, err = push.Amend(ctx, h.Store, who, id, changed)
+		pressed, err = push.Amend(ctx, h.Store, who, e, changed)
 	} else {
-		err = h.Store.UpdateExpense(ctx, who, id, changed)
+		err = h.Store.UpdateExpense(ctx, who, e, changed)
 	}
 	if _, taken := errors.AsType[*store.ReferenceTakenError](err); taken {
 		return h.editPage(w, r, who, http.StatusUnprocessableEntity, f, e, referenceTaken(company, changed))
 	}
-	if errors.Is(err, store.ErrLocked) { // since it was read
+	if changed := errors.Is(err, store.ErrChanged); changed || errors.Is(err, store.ErrLocked) { // since it was read
 		if e, err = h.Store.Expense(ctx, id); err != nil {
 			return err
+		}
+		if changed && locked(e) == "" {
+			return h.changedPage(w, r, who, f, e)
 		}
 		return h.lockedPage(w, r, who, f, e)
 	}
@@ -141,19 +141,20 @@ func referenceTaken(c store.Company, e store.NewExpense) map[string]string {
 		c.Name, strings.TrimSpace(e.Reference))}
 }
 
-// changedMeanwhile is what is said to the second of two people who change one expense.
-func (h *Handlers) changedMeanwhile(ctx context.Context, id int64) (string, error) {
-	activities, err := h.Store.ActivityOf(ctx, "expense", id)
+// changedPage is the form of the second of two people who change one expense.
+func (h *Handlers) changedPage(w http.ResponseWriter, r *http.Request, who store.User, f entered, e store.Expense) error {
+	activities, err := h.Store.ActivityOf(r.Context(), "expense", e.ID)
 	if err != nil {
-		return "", err
+		return err
 	}
-	who := "Somebody"
+	by := "Somebody"
 	for _, a := range activities {
 		if a.Verb == "changed" {
-			who = a.Actor
+			by = a.Actor
 		}
 	}
-	return who + " changed this expense meanwhile. Compare yours with it; saving again puts yours in its place.", nil
+	return h.editPage(w, r, who, http.StatusUnprocessableEntity, f, e,
+		map[string]string{"": by + " changed this expense meanwhile. Compare yours with it; saving again puts yours in its place."})
 }
 
 // version tells one state of what was entered from another.

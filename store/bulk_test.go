@@ -176,7 +176,7 @@ func TestHandledOutside(t *testing.T) {
 	if again, err := w.MarkHandled(ctx, w.by, ids, "again"); err != nil || len(again) != 0 {
 		t.Errorf("marked twice: %v, %v", again, err)
 	}
-	if err := w.UpdateExpense(ctx, w.by, ids[0], newExpense(w.company, "NEW")); !errors.Is(err, store.ErrLocked) {
+	if err := w.UpdateExpense(ctx, w.by, store.Expense{ID: ids[0]}, newExpense(w.company, "NEW")); !errors.Is(err, store.ErrLocked) {
 		t.Errorf("changed: %v", err)
 	}
 	if err := w.DeleteExpense(ctx, w.by, ids[0]); !errors.Is(err, store.ErrLocked) {

@@ -14,14 +14,18 @@ var ErrLocked = errors.New("the expense is locked")
 // Editable reports whether an expense can be changed: nothing of it is on its way to the ledger, or may be there.
 func (s ExpenseStatus) Editable() bool { return s == NotPushed || s == Failed }
 
-// UpdateExpense changes an expense that is Editable; ErrLocked otherwise. Its company stays. A reference that the company has used
-// already is a *ReferenceTakenError. The caller has looked for Problems.
-func (s *Store) UpdateExpense(ctx context.Context, by User, id int64, n NewExpense) error {
-	return s.InTx(ctx, func(tx *Tx) error { return tx.UpdateExpense(ctx, by, id, n) })
+// ErrChanged means that somebody else has changed an expense meanwhile.
+var ErrChanged = errors.New("the expense was changed meanwhile")
+
+// UpdateExpense changes an expense that is Editable, ErrLocked otherwise, and that is still as it was seen, ErrChanged otherwise. Its
+// company stays. A reference that the company has used already is a *ReferenceTakenError. The caller has looked for Problems.
+func (s *Store) UpdateExpense(ctx context.Context, by User, seen Expense, n NewExpense) error {
+	return s.InTx(ctx, func(tx *Tx) error { return tx.UpdateExpense(ctx, by, seen, n) })
 }
 
 // UpdateExpense is Store.UpdateExpense within a transaction, which an error ends.
-func (tx *Tx) UpdateExpense(ctx context.Context, by User, id int64, n NewExpense) error {
+func (tx *Tx) UpdateExpense(ctx context.Context, by User, seen Expense, n NewExpense) error {
+	id := seen.ID
 	was, err := tx.lockExpense(ctx, id)
 	if err != nil {
 		return err
@@ -36,6 +40,13 @@ func (tx *Tx) UpdateExpense(ctx context.Context, by User, id int64, n NewExpense
 	now, err := was.Entered().record()
 	if err != nil {
 		return fmt.Errorf("change expense %d: %w", id, err)
+	}
+	before, err := seen.Entered().record()
+	if err != nil {
+		return fmt.Errorf("change expense %d: %w", id, err)
+	}
+	if len(differences(before, now)) > 0 {
+		return ErrChanged
 	}
 	changed := differences(now, r)
 	if len(changed) == 0 {

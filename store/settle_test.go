@@ -350,14 +350,17 @@ func TestAnExpenseChangedMeanwhileIsKeptAsBooked(t *testing.T) {
 	change := was.Entered()
 	change.Supplier, change.Reference = "Somebody else", "CHANGED"
 	change.Lines = append(change.Lines[:1:1], store.Line{Description: "More", Category: "Travel", Net: was.Net, Tax: was.Tax})
-	if err := w.UpdateExpense(t.Context(), w.by, expenses[0], change); !errors.Is(err, store.ErrLocked) {
+	if err := w.UpdateExpense(t.Context(), w.by, was, change); !errors.Is(err, store.ErrLocked) {
 		t.Errorf("changing an expense on its way: %v", err)
 	}
 	for _, step := range steps {
 		w.finish(step, store.Outcome{Status: store.OutcomeFailed, Failure: *failure("no_reason")})
 	}
-	if err := w.UpdateExpense(t.Context(), w.by, expenses[0], change); err != nil {
+	if err := w.UpdateExpense(t.Context(), w.by, was, change); err != nil {
 		t.Fatal(err)
+	}
+	if err := w.UpdateExpense(t.Context(), w.by, was, was.Entered()); !errors.Is(err, store.ErrChanged) {
+		t.Errorf("changing what somebody else has changed: %v", err)
 	}
 	for _, step := range steps {
 		w.finish(step, store.Outcome{Status: store.OutcomeSuccess, RecordID: fmt.Sprint("r", step)})

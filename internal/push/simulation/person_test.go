@@ -54,7 +54,9 @@ func (w *world) edit() {
 	}
 	e := pick(w.chance, w.expenses)
 	n := w.newExpense(e, pick(w.chance, categories), pick(w.chance, supplierNames))
-	err := w.store.UpdateExpense(w.ctx, w.by, e.id, n)
+	seen, err := w.store.Expense(w.ctx, e.id)
+	w.must(err)
+	err = w.store.UpdateExpense(w.ctx, w.by, seen, n)
 	if errors.Is(err, store.ErrLocked) {
 		return
 	}
