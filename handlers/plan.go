@@ -95,7 +95,7 @@ func (h *Handlers) planPage(w http.ResponseWriter, r *http.Request, who store.Us
 	if err != nil {
 		return err
 	}
-	page := views.PlanPage{Frame: s.Frame, Mine: p.Of(who), Plan: part}
+	page := views.PlanPage{Frame: s.Frame, Mine: p.MovedBy(who), Plan: part}
 	page.Live, page.Show = plansTopic, show(p.ID)
 	return web.Render(w, r, http.StatusOK, views.PlanOf(page))
 }
@@ -164,8 +164,8 @@ func (h *Handlers) planMoved(w http.ResponseWriter, r *http.Request, who store.U
 	if err != nil {
 		return err
 	}
-	if !moved && !p.Of(who) {
-		return web.Forbidden("This is the plan of " + or(p.Actor, "somebody else") + ". Only who made it can start, pause or stop it.")
+	if !moved && !p.MovedBy(who) {
+		return web.Forbidden("This is the plan of " + or(p.Actor, "somebody else") + ". Only who made it can start it; an administrator can pause or stop it too.")
 	}
 	http.Redirect(w, r, planURL(p.ID), http.StatusSeeOther)
 	return nil

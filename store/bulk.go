@@ -48,8 +48,10 @@ type Plan struct {
 	EndedAt   *time.Time `db:"ended_at"`
 }
 
-// Of reports whether that person made the plan, and so may start it.
-func (p Plan) Of(u User) bool { return p.UserID != nil && *p.UserID == u.ID }
+// MovedBy reports whether that person may start, pause and stop the plan: who made it may, and, once it was started, an administrator.
+func (p Plan) MovedBy(u User) bool {
+	return p.UserID != nil && *p.UserID == u.ID || u.Role == Admin && (p.State == PlanRunning || p.State == PlanPaused)
+}
 
 // Pushes reports whether the plan sends anything.
 func (p Plan) Pushes() bool { return p.Action == BulkPush || p.Action == BulkRetry }
@@ -147,18 +149,21 @@ func (s *Store) StartPlan(ctx context.Context, by User, id int64, anyway bool, r
 
 // PausePlan has a plan that runs wait, and reports whether it did. The batch that is under way is finished first.
 func (s *Store) PausePlan(ctx context.Context, by User, id int64) (bool, error) {
-	return s.movePlan(ctx, by, id, "paused", `UPDATE bulk_plans SET state = 'paused' WHERE id = $1 AND user_id = $2 AND state = 'running' RETURNING id`)
+	return s.movePlan(ctx, by, id, "paused", `
+		UPDATE bulk_plans SET state = 'paused' WHERE id = $1 AND (user_id = $2 OR $3) AND state = 'running' RETURNING id`, by.Role == Admin)
 }
 
 // ResumePlan has a paused plan go on.
 func (s *Store) ResumePlan(ctx context.Context, by User, id int64) (bool, error) {
-	return s.movePlan(ctx, by, id, "resumed", `UPDATE bulk_plans SET state = 'running' WHERE id = $1 AND user_id = $2 AND state = 'paused' RETURNING id`)
+	return s.movePlan(ctx, by, id, "resumed", `
+		UPDATE bulk_plans SET state = 'running' WHERE id = $1 AND (user_id = $2 OR $3) AND state = 'paused' RETURNING id`, by.Role == Admin)
 }
 
 // StopPlan ends a plan: what was not done yet stays as it was.
 func (s *Store) StopPlan(ctx context.Context, by User, id int64) (bool, error) {
 	return s.movePlan(ctx, by, id, "stopped", `
-		UPDATE bulk_plans SET state = 'stopped', ended_at = clock() WHERE id = $1 AND user_id = $2 AND state IN ('running', 'paused') RETURNING id`)
+		UPDATE bulk_plans SET state = 'stopped', ended_at = clock()
+		WHERE id = $1 AND (user_id = $2 OR $3) AND state IN ('running', 'paused') RETURNING id`, by.Role == Admin)
 }
 
 func (s *Store) movePlan(ctx context.Context, by User, id int64, verb, update string, args ...any) (moved bool, err error) {

@@ -77,12 +77,16 @@ func TestAPlanNeverWidens(t *testing.T) {
 	}
 }
 
-// Who made a plan starts it, once, when it is foreseen; one that was not started goes after a day.
+// Who made a plan starts it, once, when it is foreseen; an administrator may halt it; one that was not started goes after a day.
 func TestWhoMayMoveAPlan(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	ctx := t.Context()
-	stranger, err := w.SaveUser(ctx, "eve@example.com", "hash", store.Admin)
+	stranger, err := w.SaveUser(ctx, "eve@example.com", "hash", store.Finance)
+	if err != nil {
+		t.Fatal(err)
+	}
+	admin, err := w.SaveUser(ctx, "ada@example.com", "hash", store.Admin)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,10 +106,13 @@ func TestWhoMayMoveAPlan(t *testing.T) {
 		}
 	}
 	step("a stranger starts", false, func() (bool, error) { return w.StartPlan(ctx, stranger, id, false, "by hand") })
+	step("an administrator starts", false, func() (bool, error) { return w.StartPlan(ctx, admin, id, false, "by hand") })
 	step("without a reason", false, func() (bool, error) { return w.StartPlan(ctx, w.by, id, false, "") })
 	step("start", true, func() (bool, error) { return w.StartPlan(ctx, w.by, id, false, "by hand") })
 	step("start again", false, func() (bool, error) { return w.StartPlan(ctx, w.by, id, false, "by hand") })
 	step("a stranger pauses", false, func() (bool, error) { return w.PausePlan(ctx, stranger, id) })
+	step("an administrator pauses", true, func() (bool, error) { return w.PausePlan(ctx, admin, id) })
+	step("an administrator resumes", true, func() (bool, error) { return w.ResumePlan(ctx, admin, id) })
 	step("pause", true, func() (bool, error) { return w.PausePlan(ctx, w.by, id) })
 	w.in(func(tx *store.Tx) error {
 		if b, err := tx.WaitingBatch(ctx, 10, 100); !errors.Is(err, store.ErrNotFound) {

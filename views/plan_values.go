@@ -5,7 +5,7 @@ import "strconv"
 // PlanPage is a plan of many expenses: what it would do, how far it is, and what it did.
 type PlanPage struct {
 	Frame
-	Mine bool // the person who looks made it
+	Mine bool // the person who looks may move it
 	Plan Plan
 }
 
