@@ -88,7 +88,7 @@ const readAhead = 4000
 // places returns the first n of the expenses that f chooses, from one on or from the list's beginning, in its order or backwards.
 func (s *Store) places(ctx context.Context, f ExpenseFilter, from *place, backwards bool, n int) ([]place, error) {
 	l := newListing(f, from, backwards)
-	if len(f.statuses()) == 0 {
+	if f.nothing() {
 		return nil, nil
 	}
 	var places []place
