@@ -30,7 +30,7 @@ pictures: ## keeps pictures of every page in out/screenshots, light, dark and na
 
 bench: ## runs the benchmarks
 	@.ci/install postgres chromium
-	go test -run '^$$' -bench . -benchmem ./...
+	go test -run '^$$' -bench . -benchmem -timeout 30m ./...
 
 soak: ## runs the long tests, which no other target runs: those named TestSoak behind the build tag soak
 	@.ci/install postgres chromium

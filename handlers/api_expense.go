@@ -209,7 +209,7 @@ func (h *Handlers) answerExpense(w http.ResponseWriter, r *http.Request, id int6
 	if err != nil {
 		return err
 	}
-	i, err := h.expenseItem(ctx, id)
+	i, err := h.Store.ExpenseItem(ctx, id)
 	if err != nil {
 		return err
 	}

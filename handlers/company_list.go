@@ -108,9 +108,9 @@ func booksRead(c store.Company, at clock) string {
 }
 
 // companiesWith are the companies that a list can be narrowed to: those that Codat has, and a deleted one when it is asked for, by our
-// id or Codat's.
+// id or Codat's. Of each there are its ids and its name.
 func (h *Handlers) companiesWith(ctx context.Context, asked string) ([]store.Company, error) {
-	companies, err := h.Store.Companies(ctx)
+	companies, err := h.Store.CompanyNames(ctx)
 	if err != nil || asked == "" {
 		return companies, err
 	}

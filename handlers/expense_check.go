@@ -30,7 +30,7 @@ func (h *Handlers) expenseCheck(w http.ResponseWriter, r *http.Request, who stor
 
 func (h *Handlers) checkPage(w http.ResponseWriter, r *http.Request, who store.User, status int, id int64, record string, problems map[string]string) error {
 	ctx := r.Context()
-	i, err := h.expenseItem(ctx, id)
+	i, err := h.Store.ExpenseItem(ctx, id)
 	if err != nil {
 		return err
 	}
@@ -175,7 +175,7 @@ func (h *Handlers) expenseFound(w http.ResponseWriter, r *http.Request, who stor
 	if err != nil {
 		return err
 	}
-	i, err := h.expenseItem(r.Context(), id)
+	i, err := h.Store.ExpenseItem(r.Context(), id)
 	if err != nil {
 		return err
 	}
@@ -223,7 +223,7 @@ func (h *Handlers) expenseAsk(w http.ResponseWriter, r *http.Request, who store.
 
 // decided tells a person that somebody, or late news, was quicker.
 func (h *Handlers) decided(w http.ResponseWriter, r *http.Request, id int64) error {
-	i, err := h.expenseItem(r.Context(), id)
+	i, err := h.Store.ExpenseItem(r.Context(), id)
 	if err != nil {
 		return err
 	}

@@ -212,7 +212,7 @@ func (h *Handlers) editPage(w http.ResponseWriter, r *http.Request, who store.Us
 
 // whyFailed explains the newest push of an expense to whoever mends it.
 func (h *Handlers) whyFailed(ctx context.Context, id int64, may views.Rights) (*views.Explanation, error) {
-	i, err := h.expenseItem(ctx, id)
+	i, err := h.Store.ExpenseItem(ctx, id)
 	if err != nil {
 		return nil, err
 	}

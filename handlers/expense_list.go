@@ -111,7 +111,7 @@ func (l expenseQuery) page(companies []store.Company, counts map[store.ExpenseSt
 	query := strings.TrimPrefix(listURL(l.ExpenseFilter), "/expenses")
 	p := views.ExpensesPage{
 		Tabs: statusTabs(l.ExpenseFilter, counts, "cols", l.columns), Status: string(f.Status), CompanyID: f.CompanyID,
-		Companies: companyOptions(companies, f.CompanyID), Query: f.Text, From: dateOrNone(f.From), To: dateOrNone(f.To),
+		Companies: companyOptions(companies, f.CompanyID), Query: f.Text, Begins: f.TextBegins(), From: dateOrNone(f.From), To: dateOrNone(f.To),
 		Min: amountOrNone(f.Min), Max: amountOrNone(f.Max), Currency: f.Currency, Supplier: f.Supplier,
 		Kept:   filterFields(store.ExpenseFilter{Status: f.Status, Cause: f.Cause, Subject: f.Subject, Sort: l.Sort}, "cols", l.columns),
 		Chosen: filterFields(f), List: listURL(f), Address: l.query(),
@@ -226,7 +226,11 @@ func (l expenseQuery) chips(companies []store.Company) []chip {
 	add(f.Status != "", "Status: "+statusWords[f.Status], "Show every status", func(f *store.ExpenseFilter) { f.Status = "" })
 	add(company != "", "Company: "+company, "Show all companies", func(f *store.ExpenseFilter) { f.CompanyID = 0 })
 	add(f.Cause != "", "Cause: "+cause, "Show every cause", func(f *store.ExpenseFilter) { f.Cause, f.Subject = "", "" })
-	add(f.Text != "", "Text: "+f.Text, "Drop the search", func(f *store.ExpenseFilter) { f.Text = "" })
+	text := "Text: "
+	if f.TextBegins() {
+		text = "Begins with: "
+	}
+	add(f.Text != "", text+f.Text, "Drop the search", func(f *store.ExpenseFilter) { f.Text = "" })
 	add(f.Supplier != "", "Supplier: "+f.Supplier, "Show all suppliers", func(f *store.ExpenseFilter) { f.Supplier = "" })
 	add(!f.From.IsZero(), "From "+day(f.From), "Drop the first date", func(f *store.ExpenseFilter) { f.From = time.Time{} })
 	add(!f.To.IsZero(), "To "+day(f.To), "Drop the last date", func(f *store.ExpenseFilter) { f.To = time.Time{} })

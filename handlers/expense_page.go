@@ -33,7 +33,7 @@ func (h *Handlers) expensePage(w http.ResponseWriter, r *http.Request, who store
 	if err != nil {
 		return err
 	}
-	i, err := h.expenseItem(ctx, id)
+	i, err := h.Store.ExpenseItem(ctx, id)
 	if err != nil {
 		return err
 	}
@@ -140,18 +140,6 @@ func operations(pushes []store.Push) []string {
 		}
 	}
 	return keys
-}
-
-// expenseItem is one expense as lists show it.
-func (h *Handlers) expenseItem(ctx context.Context, id int64) (store.ExpenseItem, error) {
-	items, err := h.Store.ExpenseItems(ctx, []int64{id})
-	if err != nil {
-		return store.ExpenseItem{}, err
-	}
-	if len(items) == 0 {
-		return store.ExpenseItem{}, fmt.Errorf("read expense %d: %w", id, store.ErrNotFound)
-	}
-	return items[0], nil
 }
 
 func expenseFacts(e store.Expense, i store.ExpenseItem, activities []store.Activity, c clock) []views.Fact {

@@ -91,7 +91,8 @@ func TestListFilters(t *testing.T) {
 		"company=x'":                 15,
 		"q=northwind-1":              2,
 		"q=supplier+2":               4,
-		"q=%25":                      0,
+		"q=su":                       15, // begins with it
+		"q=th":                       0,
 		"q=a%00b%ff":                 0,
 		"from=2026-01-04":            9,
 		"to=2026-01-02":              4,
@@ -104,6 +105,8 @@ func TestListFilters(t *testing.T) {
 			t.Errorf("?%s shows %d rows, want %d", query, len(ids), want)
 		}
 	}
+	mustContain(t, v.page("/expenses?q=su"), "Begins with: su", "With three letters or digits in a row, a search finds them anywhere.")
+	mustContain(t, v.page("/expenses?q=%25"), "Begins with: %", "No expense matches")
 	page := v.page("/expenses?company=2&q=fab&from=2026-01-01&status=complete")
 	mustContain(t, page, "Company: Fabrikam", "Text: fab", "From 1 Jan 2026")
 	for _, text := range []string{"/expenses?status=complete&q=fab&from=2026-01-01", "/expenses?company=2&q=fab&from=2026-01-01"} {

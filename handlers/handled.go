@@ -29,7 +29,7 @@ func (h *Handlers) expenseHandled(w http.ResponseWriter, r *http.Request, who st
 	if err != nil {
 		return err
 	}
-	i, err := h.expenseItem(ctx, id)
+	i, err := h.Store.ExpenseItem(ctx, id)
 	if err != nil {
 		return err
 	}
@@ -44,7 +44,7 @@ func (h *Handlers) expenseHandled(w http.ResponseWriter, r *http.Request, who st
 	if len(marked) == 1 {
 		return h.done(w, r, back(r, expenseURL(id)), i.Reference+" is marked as handled outside. It is not pushed until that is undone.")
 	}
-	if i, err = h.expenseItem(ctx, id); errors.Is(err, store.ErrNotFound) {
+	if i, err = h.Store.ExpenseItem(ctx, id); errors.Is(err, store.ErrNotFound) {
 		return h.done(w, r, "/expenses", "That expense is not here any more.")
 	} else if err != nil {
 		return err
@@ -77,7 +77,7 @@ func (h *Handlers) expenseUnhandled(w http.ResponseWriter, r *http.Request, who 
 	if err != nil {
 		return err
 	}
-	i, err := h.expenseItem(ctx, id)
+	i, err := h.Store.ExpenseItem(ctx, id)
 	if err != nil {
 		return err
 	}

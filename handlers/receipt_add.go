@@ -24,7 +24,7 @@ func (h *Handlers) receiptAdd(w http.ResponseWriter, r *http.Request, who store.
 	if err != nil {
 		return err
 	}
-	i, err := h.expenseItem(ctx, id)
+	i, err := h.Store.ExpenseItem(ctx, id)
 	if err != nil {
 		return err
 	}

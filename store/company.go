@@ -35,6 +35,16 @@ func (s *Store) Companies(ctx context.Context) ([]Company, error) {
 	return cs, nil
 }
 
+// CompanyNames returns the ids and the names of the same, for every page that offers them all.
+func (s *Store) CompanyNames(ctx context.Context) ([]Company, error) {
+	var cs []Company
+	err := s.db.SelectContext(ctx, &cs, `SELECT id, codat_id, name FROM companies WHERE deleted_at IS NULL ORDER BY lower(name), id`)
+	if err != nil {
+		return nil, fmt.Errorf("list names of companies: %w", err)
+	}
+	return cs, nil
+}
+
 // Company returns one company, deleted or not, or ErrNotFound.
 func (s *Store) Company(ctx context.Context, id int64) (Company, error) {
 	var c Company

@@ -59,8 +59,12 @@ const connectionColumns = `id, company_id, codat_id, platform_name, platform_key
 // an accounting one before one of which that is not told yet, the newest first. It is the lateral subquery of every query
 // that shows or plans a push; co is the company's alias.
 const accountingOf = `LATERAL (
-	SELECT * FROM connections WHERE company_id = co.id AND deleted_at IS NULL AND source_type IN ('Accounting', '')
-	ORDER BY (status = 'Linked') DESC, (source_type = 'Accounting') DESC, created_at DESC, id DESC LIMIT 1)`
+	SELECT * FROM connections WHERE company_id = co.id AND ` + accounting + ` ORDER BY ` + accountingFirst + ` LIMIT 1)`
+
+const (
+	accounting      = `deleted_at IS NULL AND source_type IN ('Accounting', '')`
+	accountingFirst = `(status = 'Linked') DESC, (source_type = 'Accounting') DESC, created_at DESC, id DESC`
+)
 
 // ConnectionItem is a connection with its company's name and what waits for it.
 type ConnectionItem struct {

@@ -19,7 +19,7 @@ type ExpenseFilter struct {
 	Supplier  string // the whole name, whatever its case
 	Cause     string // explain's code of why the newest push failed or needs checking
 	Subject   string // the value in the cause; chooses only together with it
-	Text      string // within reference, supplier or description
+	Text      string // within reference, supplier or description, or where one begins: see TextBegins
 	Sort      ExpenseSort
 }
 
@@ -61,8 +61,12 @@ func (f ExpenseFilter) conditions() []condition {
 			and("", "cause_subject = ?", f.Subject)
 		}
 	}
-	if t := f.text(); t != "" {
-		and("", `lower(reference || chr(31) || supplier || chr(31) || description) LIKE lower(?)`, within(t))
+	switch t := f.text(); {
+	case t == "":
+	case f.nothing():
+		and("", "?::text IS NULL", t)
+	default:
+		and("", `chr(31) || lower(reference || chr(31) || supplier || chr(31) || description) LIKE lower(?)`, f.textPattern())
 	}
 	return cs
 }
@@ -119,17 +123,38 @@ func (f ExpenseFilter) text() string {
 	return strings.TrimSpace(strings.NewReplacer("\x00", "", separator, "").Replace(f.Text))
 }
 
+// textAnywhere is how many letters or digits in a row an index finds wherever they stand.
+const textAnywhere = 3
+
+// TextBegins reports whether Text is so short that it chooses only where a reference, a supplier or a description begins with it: to find
+// it anywhere would be to read all there are.
+func (f ExpenseFilter) TextBegins() bool {
+	return f.text() != "" && longestWord(f.text()) < textAnywhere
+}
+
+// nothing reports whether it chooses nothing, whatever there is: no index finds a text without a letter or digit.
+func (f ExpenseFilter) nothing() bool {
+	return len(f.statuses()) == 0 || f.text() != "" && longestWord(f.text()) == 0
+}
+
+func (f ExpenseFilter) textPattern() string {
+	if f.TextBegins() {
+		return within(separator + f.text())
+	}
+	return within(f.text())
+}
+
 // within is the pattern of what holds t.
 func within(t string) string {
 	return "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(t) + "%"
 }
 
-// patterns are what the texts in expense_texts of all that f chooses are like, as far as its index can find them: by three letters or
-// digits in a row, or by a whole word.
+// patterns are what the texts in expense_texts of all that f chooses are like. Its index finds them by three letters or digits in a row, by
+// where a word begins, or by a whole word.
 func (f ExpenseFilter) patterns() []string {
 	var ps []string
-	if t := f.text(); longestWord(t) >= 3 {
-		ps = append(ps, within(t))
+	if f.text() != "" {
+		ps = append(ps, f.textPattern())
 	}
 	if longestWord(f.Supplier) > 0 {
 		ps = append(ps, within(separator+f.Supplier+separator))

@@ -28,7 +28,7 @@ type ExpenseItem struct {
 	ConnectionStatus    string     `db:"connection_status"`
 	ConnectionChangedAt *time.Time `db:"connection_changed_at"`
 	ProvenAt            *time.Time `db:"proven_at"`
-	Facts               Facts      // before a push, and after one that failed
+	Facts               Facts      // before a push; of one expense by itself also after one that failed
 
 	// The newest push; empty when there is none.
 	PushedAt   *time.Time `db:"pushed_at"`
@@ -57,7 +57,7 @@ const expenseItems = `
 		e.status, e.status_at,
 		coalesce(cn.platform_name, '') AS platform, coalesce(cn.platform_key, '') AS platform_key, coalesce(cn.status, '') AS connection_status,
 		cn.changed_at AS connection_changed_at, cn.proven_at,
-		CASE WHEN e.status IN ('not_pushed', 'failed') THEN ` + factsOf + ` END AS facts,
+		CASE WHEN e.status = 'not_pushed' OR $2 AND e.status = 'failed' THEN ` + factsOf + ` END AS facts,
 		coalesce((SELECT f.kind || ' ' || f.label FROM push_steps f WHERE f.id = p.failed_step_id), '') AS failed_step,
 		p.created_at AS pushed_at, coalesce(nullif(p.cause, ''), e.cause) AS cause, coalesce(nullif(p.subject, ''), e.cause_subject) AS subject,
 		coalesce(s.state, '') AS step_state, coalesce(s.doubt, false) AS doubt, s.sent_at, s.settled_at, s.next_try_at,
@@ -76,12 +76,31 @@ const expenseItems = `
 		LEFT JOIN LATERAL (
 			SELECT w.kind || ' ' || w.label AS what, w.state FROM push_needs n JOIN push_steps w ON w.id = n.step_id
 			WHERE n.push_id = p.id AND p.state = 'open' AND w.kind <> 'directCost' AND w.state <> 'success' ORDER BY n.position LIMIT 1) need ON true
-		LEFT JOIN ` + accountingOf + ` cn ON true`
+		LEFT JOIN (
+			-- accountingOf, for all companies in one go
+			SELECT DISTINCT ON (company_id) * FROM connections WHERE company_id IN (SELECT company_id FROM e) AND ` + accounting + `
+			ORDER BY company_id, ` + accountingFirst + `) cn ON cn.company_id = e.company_id`
 
 // ExpenseItems returns the expenses with those ids.
 func (s *Store) ExpenseItems(ctx context.Context, ids []int64) ([]ExpenseItem, error) {
+	return s.expenseItems(ctx, ids, false)
+}
+
+// ExpenseItem returns one expense, or ErrNotFound.
+func (s *Store) ExpenseItem(ctx context.Context, id int64) (ExpenseItem, error) {
+	items, err := s.expenseItems(ctx, []int64{id}, true)
+	if err == nil && len(items) == 0 {
+		err = fmt.Errorf("read expense %d: %w", id, ErrNotFound)
+	}
+	if err != nil {
+		return ExpenseItem{}, err
+	}
+	return items[0], nil
+}
+
+func (s *Store) expenseItems(ctx context.Context, ids []int64, retried bool) ([]ExpenseItem, error) {
 	var items []ExpenseItem
-	err := s.db.SelectContext(ctx, &items, `WITH e AS (SELECT * FROM expenses WHERE id = ANY($1)) `+expenseItems+` ORDER BY e.id`, int64s(ids))
+	err := s.db.SelectContext(ctx, &items, `WITH e AS (SELECT * FROM expenses WHERE id = ANY($1)) `+expenseItems+` ORDER BY e.id`, int64s(ids), retried)
 	if err != nil {
 		return nil, fmt.Errorf("read expenses: %w", err)
 	}

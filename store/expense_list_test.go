@@ -55,7 +55,10 @@ func TestPagesShowEveryExpenseOnce(t *testing.T) {
 			return !r.IssueDate.Before(day.AddDate(0, 0, -5)) && !r.IssueDate.After(day.AddDate(0, 0, -2))
 		}},
 		"text":      {store.ExpenseFilter{Text: " wool_co "}, func(r row) bool { return r.Supplier != "Pret" }},
-		"wildcards": {store.ExpenseFilter{Text: "0%"}, func(r row) bool { return r.Supplier != "Pret" }},
+		"wildcards": {store.ExpenseFilter{Text: "0% wool"}, func(r row) bool { return r.Supplier != "Pret" }},
+		"begins":    {store.ExpenseFilter{Text: "10"}, func(r row) bool { return r.Supplier != "Pret" }},
+		"middle":    {store.ExpenseFilter{Text: "re"}, func(row) bool { return false }},
+		"no letter": {store.ExpenseFilter{Text: "%"}, func(row) bool { return false }},
 		"reference": {store.ExpenseFilter{Text: "exp-1"}, func(r row) bool { return strings.HasPrefix(r.Reference, "EXP-1") }},
 		"nul":       {store.ExpenseFilter{Text: "pr\x00et"}, func(r row) bool { return r.Supplier == "Pret" }},
 	}

@@ -88,7 +88,7 @@ const readAhead = 4000
 // places returns the first n of the expenses that f chooses, from one on or from the list's beginning, in its order or backwards.
 func (s *Store) places(ctx context.Context, f ExpenseFilter, from *place, backwards bool, n int) ([]place, error) {
 	l := newListing(f, from, backwards)
-	if len(f.statuses()) == 0 {
+	if f.nothing() {
 		return nil, nil
 	}
 	var places []place
@@ -155,25 +155,26 @@ func (l listing) where(conditions []condition) (where []string, args []any) {
 	return where, args
 }
 
-// rows reads the first n in order, without the other conditions: each status by its index, merged.
-func (l listing) rows(n int) (query string, args []any) {
+// rows reads columns of the first n in order, without the other conditions: each status by its index, merged.
+func (l listing) rows(columns string, n int) (query string, args []any) {
 	where, args := l.where(l.ordered)
 	var parts []string
 	for _, s := range l.statuses() {
-		parts = append(parts, fmt.Sprintf("(SELECT * FROM expenses WHERE %s %s LIMIT %d)",
-			strings.Join(append([]string{"status = '" + string(s) + "'"}, where...), " AND "), l.order(), n))
+		parts = append(parts, fmt.Sprintf("(SELECT %s FROM expenses WHERE %s %s LIMIT %d)",
+			columns, strings.Join(append([]string{"status = '" + string(s) + "'"}, where...), " AND "), l.order(), n))
 	}
 	return fmt.Sprintf("SELECT * FROM (%s) e %s LIMIT %d", strings.Join(parts, " UNION ALL "), l.order(), n), args
 }
 
+// inOrder reads what the index knows: the expenses themselves are read afterwards, once.
 func (l listing) inOrder(n int) (query string, args []any) {
-	query, args = l.rows(n)
+	query, args = l.rows("id, "+l.key.column, n)
 	return "SELECT id, " + l.key.write + " AS key FROM (" + query + ") e", args
 }
 
 // ahead finds the first n among the next rows in order. A place without a key says that those were not all.
 func (l listing) ahead(n int) (query string, args []any) {
-	query, args = l.rows(readAhead)
+	query, args = l.rows("*", readAhead)
 	var where []string
 	for _, c := range l.others {
 		where, args = c.join(where, args)

@@ -27,3 +27,11 @@ func (s *Store) Plans(ctx context.Context, f ExpenseFilter) (plans []string, err
 	})
 	return plans, err
 }
+
+// SearchPlan returns how PostgreSQL would read what is not among the next expenses in a list's order.
+func (s *Store) SearchPlan(ctx context.Context, f ExpenseFilter) (string, error) {
+	query, args := newListing(f, nil, false).sorted(PageSize + 1)
+	var lines []string
+	err := s.db.SelectContext(ctx, &lines, "EXPLAIN "+query, args...)
+	return strings.Join(lines, "\n"), err
+}

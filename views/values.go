@@ -113,6 +113,7 @@ type ExpensesPage struct {
 	CompanyID int64
 	Companies []Option
 	Query     string
+	Begins    bool   // Query is so short that it finds only what begins with it
 	From, To  string // 2026-01-31 or ""
 	Min, Max  string // amounts
 	Currency  string
