@@ -64,7 +64,7 @@ func TestAPlanIsSaidThenCarriedOut(t *testing.T) {
 			t.Fatalf("start: %d to %q", a.status, a.location)
 		}
 	}
-	mustContain(t, v.page(plan), "Under way", "0 of 9 settled", "Not yet pressed", plan+"/pause", "Stop: leave the other 9 as they are")
+	mustContain(t, v.page(plan), "Under way", "0 of 9 settled", "Waiting their turn", plan+"/pause", "Stop: leave the other 9 as they are")
 	s.carryOut()
 	page := v.page(plan)
 	mustContain(t, page, "Almost there", "3 are on their way", "6 of 9 settled", "6 left out", "Xero needs a contact", "GBP 30.00")

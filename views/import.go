@@ -41,7 +41,7 @@ type ImportPage struct {
 	Faults   []Fault
 	More     string // that there are more faults than are shown
 	Fixes    []ImportFix
-	Comes    string // "What it comes to"
+	Comes    string // "Totals"
 	Sums     []ImportSum
 	First    []ImportSample
 	Shown    string // "The first 10 of 412, as they would be"
