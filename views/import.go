@@ -112,9 +112,9 @@ var importColumns = []struct{ name, meaning string }{
 	{"net", "Such as 1204.50"},
 	{"tax", "Empty for none"},
 	{"paid_from", "A bank or card account; empty for the usual one"},
-	{"tax_rate", "Not needed"},
+	{"tax_rate", "May be left out"},
 	{"rate", "Only when the currency is not that of the books"},
-	{"note", "Not needed"},
+	{"note", "May be left out"},
 }
 
 // ColumnMeaning is what is in a column, for who chooses it.

@@ -133,7 +133,7 @@ func Imports(p ImportsPage) templ.Component {
 					return templ_7745c5c3_Err
 				}
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 12, "</div><section class=\"card text-card\"><h2>What the file has</h2><p>One line for each line of an expense, and a first line that names the columns:</p><dl class=\"told-columns\">")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 12, "</div><section class=\"card text-card\"><h2>What goes into the file</h2><p>One line for each line of an expense, and a first line that names the columns:</p><dl class=\"told-columns\">")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
