@@ -236,11 +236,14 @@ func planProgress(p store.Plan, t store.PlanTally, part *views.Plan) {
 	}
 	switch {
 	case p.State == store.PlanPaused:
-		part.Head, part.Lead = "Paused", "What was pushed already goes on. The other "+number(t.Waiting)+" wait until somebody resumes the plan."
+		part.Head, part.Lead = "Paused", "What was pushed already goes on. The other "+number(t.Waiting)+" "+wait(t.Waiting)+" until somebody resumes the plan."
 	case p.State == store.PlanRunning:
 		part.Head, part.Lead = "Under way", "It goes on by itself, also when this page is closed."
 	case t.UnderWay > 0:
-		part.Head, part.Lead = "Almost there", fmt.Sprintf("All are pushed. %s still on their way.", number(t.UnderWay)+" "+are(t.UnderWay))
+		part.Head, part.Lead = "Almost there", "All are pushed. "+number(t.UnderWay)+" are still on their way."
+		if t.UnderWay == 1 {
+			part.Lead = "All are pushed. 1 is still on its way."
+		}
 	default:
 		part.Head, part.Lead = "Done", expenses(t.Done)+" "+planWords[p.Action].done+"."
 	}
