@@ -96,7 +96,7 @@ func companyLife(t *testing.T, w *world, p *program) {
 	// Unlinked from here.
 	b.until(`!!document.querySelector("#ends a[href$='/unlink']")`)
 	b.leave(b.click("#ends a[href$='/unlink']"))
-	mustContain(t, b.text("main"), "Unlink Xero", "There are none that it concerns.")
+	mustContain(t, b.text("main"), "Unlink Xero", "No expense is affected.")
 	b.leave(b.click("main form .danger"))
 	b.untilRow(row, "Unlinked", "Unlinked")
 	mustContain(t, b.text("#flashes"), "Xero is unlinked.")

@@ -39,6 +39,9 @@ func (b *tab) see(name string) {
 		if wide := evaluate[int64](b, `document.documentElement.scrollWidth`); wide > l.width {
 			b.t.Errorf("%s, %s at %d: the page is %d wide", name, l.scheme, l.width, wide)
 		}
+		if broken := evaluate[string](b, brokenCells); l.width > 860 && broken != "" {
+			b.t.Errorf("%s, %s at %d: these cells have left their table: %s", name, l.scheme, l.width, broken)
+		}
 		for _, v := range b.violations(l.rules...) {
 			b.t.Errorf("%s, %s at %d: %s", name, l.scheme, l.width, v)
 		}
@@ -46,6 +49,10 @@ func (b *tab) see(name string) {
 	b.width(1280)
 	b.scheme("light")
 }
+
+// brokenCells are the classes of cells that are not laid out as cells, which they are where there is room.
+const brokenCells = `[...document.querySelectorAll("td, th")].filter((c) => c.checkVisibility() && getComputedStyle(c).display !== "table-cell")
+	.map((c) => c.className).join(", ")`
 
 // TestPages sees every page in every state.
 func TestPages(t *testing.T) {
@@ -127,6 +134,9 @@ func TestPages(t *testing.T) {
 		b.until(`(window.copied ?? "").includes('"reference": "NW-1063"')`)
 		b.open("/expenses/new")
 		b.see("expense new")
+		if !evaluate[bool](b, `document.querySelector("main button[name=more]").checkVisibility()`) {
+			t.Error("no line can be added to a new expense")
+		}
 		b.leave(submit("main form"))
 		b.see("expense new with problems")
 	})

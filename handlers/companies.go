@@ -2,7 +2,6 @@ package handlers
 
 import (
 	"errors"
-	"fmt"
 	"net/http"
 	"slices"
 
@@ -91,9 +90,12 @@ func (h *Handlers) companyPage(w http.ResponseWriter, r *http.Request, who store
 	if err != nil {
 		return err
 	}
-	read := fmt.Sprintf("accounts %s, bank accounts %s, suppliers %s, tax rates %s",
-		number(known.Accounts), number(known.Banks), number(known.Suppliers), number(known.TaxRates))
-	page.Facts = append(page.Facts, views.Fact{Term: "Known of its ledger", Text: read})
+	for _, k := range []struct {
+		term string
+		n    int
+	}{{"Accounts", known.Accounts}, {"Bank accounts", known.Banks}, {"Suppliers", known.Suppliers}, {"Tax rates", known.TaxRates}} {
+		page.Facts = append(page.Facts, views.Fact{Term: k.term, Text: number(k.n)})
+	}
 	return web.Render(w, r, http.StatusOK, views.Company(page))
 }
 

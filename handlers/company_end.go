@@ -99,12 +99,12 @@ func (h *Handlers) companyDeletePage(w http.ResponseWriter, r *http.Request, who
 			"The customer’s accounting software keeps what is in it. To work with them again, create a new company and have them connect anew.",
 			"Here the company moves to the deleted ones."},
 		Stakes: stakes(stakeWords{
-			sent:          "Sent already, and not finished. They may still be booked, but Codat cannot be asked any more: each needs checking, by somebody who looks in the customer’s ledger.",
-			waiting:       "Not sent yet. They are put on hold, and nothing of them is sent. They can be withdrawn.",
-			needsChecking: "They need checking already, and still do.",
-			notPushed:     "They cannot be pushed any more.",
-			failed:        "They cannot be retried any more.",
-			complete:      "They are in the customer’s ledger, and stay there.",
+			sent:          "Sent already, and not finished. Each may still be booked, but Codat can no longer be asked: it needs checking by somebody who looks in the customer’s ledger.",
+			waiting:       "Not sent yet. Each is put on hold, is never sent, and can be withdrawn.",
+			needsChecking: "Still to be checked, by looking in the customer’s ledger.",
+			notPushed:     "Can no longer be pushed.",
+			failed:        "Can no longer be retried.",
+			complete:      "In the customer’s ledger already, and stays there.",
 		}, stake),
 	}
 	return web.Render(w, r, status, views.End(page))
@@ -195,8 +195,8 @@ func (h *Handlers) connectionUnlinkAsk(w http.ResponseWriter, r *http.Request, w
 			"Codat stops reading and writing the books of " + c.Name + " in " + platform + ". What it has read stays readable.",
 			"The customer can connect again at any time, with the link on the company’s page."},
 		Stakes: stakes(stakeWords{
-			sent:    "Sent already, and not finished. They are followed to their end; what " + platform + " had not booked by then fails or needs checking.",
-			waiting: "Not sent yet. They are put on hold, and sent in their order when the customer has connected " + platform + " again.",
+			sent:    "Sent already, and not finished. Each is followed to its end; what " + platform + " had not booked by then fails or needs checking.",
+			waiting: "Not sent yet. Put on hold, and sent in order when the customer has connected " + platform + " again.",
 		}, stake)}))
 }
 

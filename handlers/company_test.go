@@ -439,7 +439,7 @@ func TestUnlinking(t *testing.T) {
 	path := companyURL(c.ID) + "/connections/1/unlink"
 	page := admin.page(path)
 	mustContain(t, page, "Unlink Xero", "stops reading and writing the books of Northwind in Xero", "<b>1 expense, GBP 10.00</b>", "<b>2 expenses, GBP 20.00</b>",
-		"followed to their end", "sent in their order when the customer has connected Xero again")
+		"followed to its end", "sent in order when the customer has connected Xero again")
 	for _, wrong := range []string{companyURL(c.ID) + "/connections/2/unlink", companyURL(c.ID) + "/connections/99/unlink", companyURL(other.ID) + "/connections/x/unlink"} {
 		if get, post := admin.get(wrong), admin.post(wrong); get.status != http.StatusNotFound || post.status != http.StatusNotFound {
 			t.Errorf("%s: %d, %d", wrong, get.status, post.status)

@@ -73,7 +73,7 @@ func connectionFacts(i store.ConnectionItem, c clock) []views.Fact {
 	facts := []views.Fact{
 		{Term: "Company", Text: i.Company, Link: companyURL(i.CompanyID)},
 		{Term: "Status at Codat", Text: i.Status},
-		{Term: "Begun", Text: c.full(i.CreatedAt)},
+		{Term: "Created", Text: c.full(i.CreatedAt)},
 		{Term: "Last write that reached the ledger", Text: or(i.WroteAt, "none yet")},
 		{Term: "Codat’s last reading", Text: or(i.LastSyncAt, "none yet")},
 		{Term: "Last check", Text: or(i.CheckedAt, "none yet")},

@@ -164,7 +164,7 @@ func expenseFacts(e store.Expense, i store.ExpenseItem, activities []store.Activ
 }
 
 var pushWords = map[store.PushState]string{
-	store.PushOpen: "on its way", store.PushComplete: "complete", store.PushFailed: "failed",
+	store.PushOpen: "not finished", store.PushComplete: "complete", store.PushFailed: "failed",
 	store.PushNeedsChecking: "needs checking", store.PushWithdrawn: "withdrawn",
 }
 

@@ -290,7 +290,7 @@ func TestCompanies(t *testing.T) {
 	c := s.company("Northwind", "GBP", store.Linked)
 	s.expenses(admin.user, c, 2)
 	mustContain(t, admin.page("/companies"), "Northwind", "Books in GBP", "Linked", "/expenses?status=not_pushed&amp;company=1", "books not read yet")
-	mustContain(t, admin.page("/companies/1"), "https://link.example.com/company/Northwind", "accounts 1, bank accounts 1, suppliers 3", `href="/companies/1/mapping?kind=bank"`)
+	mustContain(t, admin.page("/companies/1"), "https://link.example.com/company/Northwind", "<dt>Bank accounts</dt><dd><bdi>1</bdi></dd><dt>Suppliers</dt><dd><bdi>3</bdi></dd>", `href="/companies/1/mapping?kind=bank"`)
 	if a := admin.postFrom("/connections", "/companies/1/refresh"); a.location != "/connections" || <-s.asked != "company-Northwind" {
 		t.Errorf("refresh: %d to %q", a.status, a.location)
 	}
@@ -433,9 +433,9 @@ func TestSecondLines(t *testing.T) {
 	for want, i := range map[string]store.ExpenseItem{
 		"ready":                    {Status: store.NotPushed, ConnectionStatus: store.Linked},
 		"no accounting connection": {Status: store.NotPushed},
-		"Xero connection is down since 09:12": {Status: store.NotPushed, Platform: "Xero", ConnectionStatus: "Deauthorized",
+		"Xero connection down since 09:12": {Status: store.NotPushed, Platform: "Xero", ConnectionStatus: "Deauthorized",
 			ConnectionChangedAt: ago(4*time.Hour + 50*time.Minute), Now: now},
-		"Xero connection is down since 11 Jan, 14:02": {Status: store.OnHold, Platform: "Xero", ConnectionStatus: "Unlinked",
+		"Xero connection down since 11 Jan, 14:02": {Status: store.OnHold, Platform: "Xero", ConnectionStatus: "Unlinked",
 			ConnectionChangedAt: ago(24 * time.Hour), Now: now},
 		"the customer has not linked Xero yet":               {Status: store.OnHold, Platform: "Xero", ConnectionStatus: "PendingAuth", Now: now},
 		"its connection is gone":                             {Status: store.OnHold, Now: now},

@@ -19,7 +19,7 @@ func draftPage(page *views.ImportPage, f csvfile.Format, p csvfile.Preview, fixe
 		page.Verdict, page.Bad = "The file cannot be read yet", true
 	case p.Problems > 0:
 		page.Verdict, page.Bad = mistakes(p.Groups), true
-		page.Notes = append(page.Notes, "Nothing is imported before all is mended or left out: it is the whole file or none of it.")
+		page.Notes = append(page.Notes, "Nothing is imported until each mistake is mended or left out.")
 	case p.Expenses == 0 && p.Here > 0:
 		page.Verdict = fmt.Sprintf("%s here already", all(p.Here))
 		page.Notes = append(page.Notes, "They have the same content. There is nothing to import.")
@@ -38,7 +38,7 @@ func draftPage(page *views.ImportPage, f csvfile.Format, p csvfile.Preview, fixe
 		page.Notes = append(page.Notes, read)
 	}
 	if len(p.Unused) > 0 {
-		page.Notes = append(page.Notes, "Not used of the file: "+clipped(and(p.Unused), 300)+".")
+		page.Notes = append(page.Notes, "Columns not used: "+clipped(and(p.Unused), 300)+".")
 	}
 	more := p.Problems
 	for _, g := range p.Groups {
@@ -57,13 +57,13 @@ func draftPage(page *views.ImportPage, f csvfile.Format, p csvfile.Preview, fixe
 	for _, s := range p.First {
 		page.First = append(page.First, importSample(s))
 	}
-	page.Comes = "What it comes to"
+	page.Comes = "Totals"
 	if p.Problems > 0 {
-		page.Comes += ", as far as it can be read"
+		page.Comes += ", as far as the file can be read"
 	}
-	page.Shown = "The first " + number(len(p.First)) + " of " + number(p.Expenses) + ", as they would be"
+	page.Shown = "The first " + number(len(p.First)) + " of " + number(p.Expenses) + ", as they would be entered"
 	if len(p.First) == p.Expenses {
-		page.Shown = "As they would be"
+		page.Shown = "As they would be entered"
 	}
 	ways(page, f, p, companies)
 }
@@ -295,7 +295,7 @@ func readAs(f csvfile.Format, p csvfile.Preview) string {
 	if len(words) == 0 {
 		return ""
 	}
-	return "So it is read: " + strings.Join(words, "; ") + ". Under “How the file is read” that can be changed."
+	return "It is read like this: " + strings.Join(words, "; ") + ". You can change that under “How the file is read”."
 }
 
 func all(n int) string {

@@ -67,7 +67,7 @@ func TestImportIsMendedInPlace(t *testing.T) {
 	at := a.location
 	page := v.page(at)
 	mustContain(t, page, "january.csv", "There is no company &#34;Nortwind&#34;.", "In 3 lines: 2, 4 and 5", "Café Müller", "31.01.2026 is 31 Jan 2026",
-		"1.204,50 is 1,204.50", "&#34;31.02.2026&#34; is not a date: write it like 31.01.2026.", "there is nothing to book", "3 mistakes in 5 lines", "So it is read: 31.01.2026 is 31 Jan 2026; 1.204,50 is 1,204.50; the letters are those of Windows (Café Müller).")
+		"1.204,50 is 1,204.50", "&#34;31.02.2026&#34; is not a date: write it like 31.01.2026.", "there is nothing to book", "3 mistakes in 5 lines", "It is read like this: 31.01.2026 is 31 Jan 2026; 1.204,50 is 1,204.50; the letters are those of Windows (Café Müller).")
 	mustNotContain(t, page, "/start")
 
 	if a := v.get(at + "/problems.csv"); a.status != http.StatusOK || !strings.HasPrefix(a.body, "\ufeffcompany;") {
@@ -135,10 +135,10 @@ func TestImportColumnsAreChosen(t *testing.T) {
 	c := s.company("Northwind", "GBP", store.Linked)
 	at := v.uploadCSV("x.csv", "Ref,Date,Currency,Category,Amount,Cost centre\nR-1,2026-01-31,GBP,Meals,10.00,7\n").location
 	page := v.page(at)
-	mustContain(t, page, "The column reference is missing", "The column net is missing", "The file cannot be read yet", "Not used of the file: Ref, Amount and Cost centre", "<details class=\"card\" open>")
+	mustContain(t, page, "The column reference is missing", "The column net is missing", "The file cannot be read yet", "Columns not used: Ref, Amount and Cost centre", "<details class=\"card\" open>")
 	v.post(at, "whose", fmt.Sprint(c.ID), "column_company", "none", "column_reference", "0", "column_date", "1", "column_currency", "2", "column_category", "3",
 		"column_net", "4", "column_tax", "none", "column_supplier", "none", "column_description", "none", "column_paid_from", "none", "dates", "ymd", "decimal", ".")
-	mustContain(t, v.page(at), "1 expense in 1 line, ready to be imported", "GBP 10.00", "Not used of the file: Cost centre")
+	mustContain(t, v.page(at), "1 expense in 1 line, ready to be imported", "GBP 10.00", "Columns not used: Cost centre")
 }
 
 func TestImportUploadsThatAreNone(t *testing.T) {

@@ -72,8 +72,11 @@ func planFacts(p store.Plan, c clock) []views.Fact {
 	}
 	if p.EndedAt != nil {
 		word := "Ended"
-		if p.State == store.PlanStopped {
+		switch {
+		case p.State == store.PlanStopped:
 			word = "Stopped"
+		case p.Pushes():
+			word = "Last one pushed"
 		}
 		facts = append(facts, views.Fact{Term: word, Text: c.second(*p.EndedAt)})
 	}
@@ -98,7 +101,11 @@ func (h *Handlers) planOffer(ctx context.Context, p store.Plan, t store.PlanTall
 		part.Lead = "None of them can go as they are, unless you insist."
 	}
 	if t.Held > 0 {
-		part.Lead += " " + capital(number(t.Held)) + " of them " + wait(t.Held) + " until their connection is back."
+		its := "their"
+		if t.Held == 1 {
+			its = "its"
+		}
+		part.Lead += " " + number(t.Held) + " of them " + wait(t.Held) + " until " + its + " connection is back."
 	}
 	if p.Pushes() {
 		if err := h.planNeeds(ctx, p, c, part); err != nil {
@@ -113,7 +120,7 @@ func (h *Handlers) planOffer(ctx context.Context, p store.Plan, t store.PlanTall
 		part.Start = fmt.Sprintf(planWords[p.Action].button, "them")
 	}
 	if p.Pushes() && t.Insist > 0 {
-		part.Anyway = "Send the " + number(t.Insist) + " too that would fail: I know better."
+		part.Anyway = "Send the " + number(t.Insist) + " that would fail as well: I know better."
 	}
 	part.Reason = p.Action == store.BulkHandled
 	return nil
@@ -230,12 +237,15 @@ func planProgress(p store.Plan, t store.PlanTally, part *views.Plan) {
 	switch {
 	case p.State == store.PlanPaused:
 		part.Head = "Paused"
-		part.Lead = "What was pressed already goes on." +
+		part.Lead = "What was pushed already goes on." +
 			theOthers(t.Waiting, "waits until somebody resumes the plan.", "wait until somebody resumes the plan.")
 	case p.State == store.PlanRunning:
 		part.Head, part.Lead = "Under way", "It goes on by itself, also when this page is closed."
 	case t.UnderWay > 0:
-		part.Head, part.Lead = "Almost there", fmt.Sprintf("All were pressed. %s on their way.", number(t.UnderWay)+" "+are(t.UnderWay))
+		part.Head, part.Lead = "Almost there", "All are pushed. "+number(t.UnderWay)+" are still on their way."
+		if t.UnderWay == 1 {
+			part.Lead = "All are pushed. 1 is still on its way."
+		}
 	default:
 		part.Head, part.Lead = "Done", expenses(t.Done)+" "+planWords[p.Action].done+"."
 	}
@@ -277,7 +287,7 @@ func planProgress(p store.Plan, t store.PlanTally, part *views.Plan) {
 		}[p.Action])
 	}
 	count(t.LeftOut, views.PlanCount{Tone: "idle", Icon: "i-x", Word: "Left out"})
-	word := "Not yet pressed"
+	word := "Waiting their turn"
 	if p.State == store.PlanStopped {
 		word = "Stayed as they were"
 	}

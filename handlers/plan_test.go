@@ -45,7 +45,7 @@ func TestAPlanIsSaidThenCarriedOut(t *testing.T) {
 	for range 2 { // reading it changes nothing
 		page := v.page(plan)
 		mustContain(t, page, "Push 9 expenses", "Nothing is done yet", "3 expenses can go, GBP 30.00.", "Push 3 expenses",
-			"6 cannot go as they are", "Xero needs a contact: choose one", "Bad-1", "All 6", "Send the 6 too that would fail",
+			"6 cannot go as they are", "Xero needs a contact: choose one", "Bad-1", "All 6", "Send the 6 that would fail as well",
 			"2 look like others", ">Bad-1<", ">Twin-1<", "also chosen", "Requests to Codat", "15 requests a second", "not told yet by Codat")
 		mustNotContain(t, page, "Receipt")
 	}
@@ -65,10 +65,10 @@ func TestAPlanIsSaidThenCarriedOut(t *testing.T) {
 			t.Fatalf("start: %d to %q", a.status, a.location)
 		}
 	}
-	mustContain(t, v.page(plan), "Under way", "0 of 9 settled", "Not yet pressed", plan+"/pause", "Stop: leave the other 9 as they are")
+	mustContain(t, v.page(plan), "Under way", "0 of 9 settled", "Waiting their turn", plan+"/pause", "Stop: leave the other 9 as they are")
 	s.carryOut()
 	page := v.page(plan)
-	mustContain(t, page, "Almost there", "3 are on their way", "6 of 9 settled", "6 left out", "Xero needs a contact", "GBP 30.00")
+	mustContain(t, page, "Almost there", "3 are still on their way", "6 of 9 settled", "6 left out", "Xero needs a contact", "GBP 30.00")
 	for range 3 {
 		s.settle(store.Settlement{Reply: store.Reply{Status: 200}, OperationKey: "op-" + fmt.Sprint(s.pushWoke.Add(1)), Outcome: store.Outcome{Status: store.OutcomeSuccess, RecordID: "r"}})
 	}

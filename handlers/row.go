@@ -111,7 +111,7 @@ func connectionTrouble(i store.ExpenseItem, c clock) string {
 	if i.ConnectionChangedAt == nil {
 		return platform + " connection is down"
 	}
-	return platform + " connection is down since " + c.at(*i.ConnectionChangedAt)
+	return platform + " connection down since " + c.at(*i.ConnectionChangedAt)
 }
 
 // unusual is how long Codat usually takes at the very most; then the second line says why it may take longer.

@@ -40,7 +40,7 @@ func story(e store.Expense, activities []store.Activity, pushes []store.Push, de
 		}
 	}
 	for _, d := range slices.Backward(deliveries) {
-		m := moment{at: d.ReceivedAt, icon: "i-in", text: "Codat sent " + or(d.Type, "a message") + about[d.OperationKey]}
+		m := moment{at: d.ReceivedAt, icon: "i-in", text: "Codat sent a message" + about[d.OperationKey]}
 		if d.Verdict == store.VerdictDuplicate {
 			m.text += ", which was known already"
 		}

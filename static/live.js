@@ -42,7 +42,7 @@
     if (row) {
       const was = row.dataset.status;
       morph(row, fresh);
-      if (row.dataset.status !== was) shine(row);
+      if (row.dataset.status !== was && row.localName !== "section") shine(row); // a row, not a whole plan
     } else if (document.querySelector("[data-page-row]")?.dataset.pageRow === fresh.id) {
       catchUp();
     } else {
@@ -440,6 +440,9 @@
       }, 150);
     });
   }
+
+  // Where tabs do not all fit, the chosen one is seen.
+  document.querySelector(".tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
 
   for (const menu of document.querySelectorAll("details.menu")) {
     document.addEventListener("click", (e) => { if (!menu.contains(e.target)) menu.open = false; });

@@ -461,7 +461,7 @@ func Company(p CompanyPage) templ.Component {
 				}
 			}
 			if p.May.Admin && len(p.Ends) > 0 {
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 49, "<section class=\"card\" id=\"ends\"><h2>End</h2><p class=\"small quiet\">You are told what it means before anything happens.</p><p class=\"send\">")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 49, "<section class=\"card\" id=\"ends\"><h2>Unlink or delete</h2><p class=\"small quiet\">You are told what it means before anything happens.</p><p class=\"send\">")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

@@ -22,8 +22,10 @@ func wayTitle(s store.ExpenseStatus) string {
 	switch s {
 	case store.Complete:
 		return "How it reached the ledger"
-	case store.Failed, store.Handled:
+	case store.Failed, store.NeedsChecking, store.Handled:
 		return "How far it came"
+	case store.OnHold:
+		return "Its way to the ledger"
 	}
 	return "On its way to the ledger"
 }

@@ -232,7 +232,7 @@ func ExpenseNew(p ExpenseForm) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = field(p, "paid_from", "Paid from", p.PaidFrom, "text", "banks", "A bank or card account. Empty: the company's usual one.").Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = field(p, "paid_from", "Paid from", p.PaidFrom, "text", "banks", "A bank or card account. Empty: the company’s usual one.").Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -193,7 +193,7 @@ func Expense(p ExpensePage) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			if p.Badge.Sub != "" && p.Why == nil {
+			if p.Badge.Sub != "" && p.Why == nil && len(p.Creates) == 0 {
 				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 16, "<p class=\"now\" data-status=\"")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err

@@ -41,7 +41,7 @@ type ImportPage struct {
 	Faults   []Fault
 	More     string // that there are more faults than are shown
 	Fixes    []ImportFix
-	Comes    string // "What it comes to"
+	Comes    string // "Totals"
 	Sums     []ImportSum
 	First    []ImportSample
 	Shown    string // "The first 10 of 412, as they would be"
@@ -112,9 +112,9 @@ var importColumns = []struct{ name, meaning string }{
 	{"net", "Such as 1204.50"},
 	{"tax", "Empty for none"},
 	{"paid_from", "A bank or card account; empty for the usual one"},
-	{"tax_rate", "Not needed"},
+	{"tax_rate", "May be left out"},
 	{"rate", "Only when the currency is not that of the books"},
-	{"note", "Not needed"},
+	{"note", "May be left out"},
 }
 
 // ColumnMeaning is what is in a column, for who chooses it.

@@ -28,7 +28,7 @@ var badges = map[store.ExpenseStatus]Badge{
 	store.Complete:      {store.Complete, "Push complete", "14:01 · took 38 s"},
 	store.Failed:        {store.Failed, "Push failed", "Account 429 is archived in Xero"},
 	store.NeedsChecking: {store.NeedsChecking, "Needs checking", "Codat gave up waiting; it may be in the ledger"},
-	store.OnHold:        {store.OnHold, "On hold", "Sage 50 connection is down since 09:12"},
+	store.OnHold:        {store.OnHold, "On hold", "Sage 50 connection down since 09:12"},
 }
 
 func sampleRow(id int64, status store.ExpenseStatus, supplier, description, company, ledger, amount, action string) Row {
@@ -452,7 +452,7 @@ func samples() map[string]templ.Component {
 		"settings": Settings(sampleSettings()), "settings-tested": Settings(sampleSettingsTested()),
 		"login": Login(LoginPage{Frame: nobody}), "login-refused": Login(LoginPage{nobody, "anna@example.com", "/expenses?q=" + hostile, "That email and password do not belong together."}),
 		"account":         Account(AccountPage{Frame: sampleFrame("Change password", "/account", "")}),
-		"account-refused": Account(AccountPage{sampleFrame("Change password", "/account", ""), "Your password now is not right."}),
+		"account-refused": Account(AccountPage{sampleFrame("Change password", "/account", ""), "The current password is not right."}),
 		"error":           Error(ErrorPage{sampleFrame("Not found", "", ""), 404, "There is no such expense. It may have been typed wrongly."}),
 		"error-nobody":    Error(ErrorPage{nobody, 503, "The database cannot be reached just now. Nothing was lost; try again in a moment."}),
 	}

@@ -65,7 +65,7 @@ func Unavailable(cause error) *Error {
 const (
 	sentenceUnavailable = "The database cannot be reached just now. Nothing was lost; try again in a moment."
 	sentenceMistake     = "Tallylight made a mistake. It has been noted; if it happens again, tell your administrator."
-	sentenceNotFound    = "There is nothing here. It may have been moved, or never existed."
+	sentenceNotFound    = "What you looked for may have been deleted or moved, or the address is wrong."
 	sentenceTooLarge    = "That is more than Tallylight takes at once."
 )
 
