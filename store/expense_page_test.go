@@ -187,8 +187,8 @@ func TestCountsAreExact(t *testing.T) {
 		t.Errorf("counts %v, want %v, error %v", got, want, err)
 	}
 	rows, stray := 1000, 0
-	for range 1000 { // now and then somebody puts them together
-		w.enter(w.company, 1)
+	for n := range 1000 { // now and then somebody puts them together
+		w.add(newExpense(companies[n%2], fmt.Sprintf("MORE-%d", n)))
 		if err := db.Get(&rows, `SELECT count(*) FROM expense_counts`); err != nil {
 			t.Fatal(err)
 		}

@@ -8,13 +8,15 @@ import (
 const (
 	seedCompanies = 200
 	seedBatch     = 50_000
+	seedAtOnce    = 2_000   // from so many on building the indexes once costs less than keeping them
 	seedLock      = 7242004 // two seeds at once add no more than was asked for
 )
 
 // Seed tops up the demo companies, 200 of them, to that many expenses in all, and returns how many it added. They are for
 // looking at: nothing of a demo company is ever sent, swept or reconciled, and so their badges need no push. What the n-th
 // expense says depends on n alone, but for its date, which is at least three days and at most two years back. Pages that are
-// open do not hear of it.
+// open do not hear of it. Where more are added than there are, they all come at once or not at all, and whoever wants to read
+// expenses waits meanwhile.
 func (s *Store) Seed(ctx context.Context, expenses int) (added int, err error) {
 	if err := s.InTx(ctx, func(tx *Tx) error { return tx.seedCompanies(ctx) }); err != nil {
 		return 0, err
@@ -63,27 +65,37 @@ func (tx *Tx) seedCompanies(ctx context.Context) error {
 	return nil
 }
 
-// seedExpenses adds a batch, at most up to total over all demo companies.
+// seedExpenses adds all that is missing up to total over all demo companies, or a batch of it where many expenses are here already.
 func (tx *Tx) seedExpenses(ctx context.Context, total int) (added int, err error) {
 	if _, err := tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock($1)`, seedLock); err != nil {
 		return 0, fmt.Errorf("lock seeding: %w", err)
 	}
 	// Texts are put into their index a batch at a time. Vacuuming, at the end, puts in the last of them.
-	if _, err := tx.ExecContext(ctx, `SET LOCAL gin_pending_list_limit = '64MB'; SET LOCAL work_mem = '64MB'`); err != nil {
+	_, err = tx.ExecContext(ctx, `SET LOCAL gin_pending_list_limit = '64MB'; SET LOCAL work_mem = '64MB'; SET LOCAL maintenance_work_mem = '256MB'`)
+	if err != nil {
 		return 0, fmt.Errorf("prepare seeding: %w", err)
 	}
-	var have, seeded int
-	err = tx.QueryRowContext(ctx, `SELECT count(*), count(*) FILTER (WHERE source = 'example')
-		FROM expenses WHERE company_id IN (SELECT id FROM companies WHERE example)`).Scan(&have, &seeded)
+	var here, have, seeded int
+	err = tx.QueryRowContext(ctx, `SELECT count(*), count(*) FILTER (WHERE c.example), count(*) FILTER (WHERE c.example AND e.source = 'example')
+		FROM expenses e JOIN companies c ON c.id = e.company_id`).Scan(&here, &have, &seeded)
 	if err != nil {
 		return 0, fmt.Errorf("count seeded expenses: %w", err)
 	}
-	added = min(total-have, seedBatch)
-	if added <= 0 {
+	added = total - have
+	switch {
+	case added <= 0:
 		return 0, nil
+	case added >= seedAtOnce && added > here:
+		return added, tx.seedBare(ctx, seeded, added)
 	}
+	added = min(added, seedBatch)
+	return added, tx.addSeeds(ctx, seeded, added)
+}
+
+// addSeeds adds those after the first seeded.
+func (tx *Tx) addSeeds(ctx context.Context, seeded, added int) error {
 	// h is spread evenly over 0 … 2^31-1, so that a slice of its bits chooses without a pattern that anybody sees.
-	_, err = tx.ExecContext(ctx, `
+	_, err := tx.ExecContext(ctx, `
 		WITH company AS MATERIALIZED (
 			SELECT id, base_currency AS currency, row_number() OVER (ORDER BY id) - 1 AS n FROM companies WHERE example AND codat_id LIKE 'example-%'),
 		-- what, from whom, for what, in units of pounds from and to, tax in percent
@@ -134,7 +146,7 @@ func (tx *Tx) seedExpenses(ctx context.Context, total int) (added int, err error
 		SELECT e.id, e.company_id, 1, e.description, k.category, e.net, e.tax FROM entered e JOIN kind k USING (description)`,
 		seeded, added, seedCompanies)
 	if err != nil {
-		return 0, fmt.Errorf("seed expenses: %w", err)
+		return fmt.Errorf("seed expenses: %w", err)
 	}
-	return added, nil
+	return nil
 }

@@ -89,26 +89,71 @@ func TestSeedsAtOnceAddNoMore(t *testing.T) {
 	}
 }
 
+// What is seeded at once is what comes in batches, whose counts and texts the triggers tell, and nothing is missing afterwards.
 func TestSeedIsTheSameEverywhere(t *testing.T) {
 	t.Parallel()
-	var first []store.ExpenseItem
-	for range 2 {
+	var first map[string]string
+	for _, totals := range [][]int{{4000}, {1500, 3000, 4000}} {
 		w := newWorld(t)
-		if _, err := w.Seed(t.Context(), 40); err != nil {
+		db := w.sql()
+		read := func(got map[string]string, query string) {
+			t.Helper()
+			var s string
+			if err := db.Get(&s, `SELECT coalesce(string_agg(r::text, E'\n' ORDER BY r::text COLLATE "C"), '') FROM (`+query+`) r`); err != nil {
+				t.Fatal(err)
+			}
+			got[query] = s
+		}
+		schema := func() map[string]string {
+			got := map[string]string{}
+			read(got, `SELECT pg_get_indexdef(i.indexrelid), i.indisvalid FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid WHERE c.relname LIKE 'expense%'`)
+			read(got, `SELECT conrelid::regclass, conname, convalidated, pg_get_constraintdef(oid) FROM pg_constraint`)
+			read(got, `SELECT tgrelid::regclass, pg_get_triggerdef(oid), tgenabled FROM pg_trigger WHERE NOT tgisinternal`)
+			return got
+		}
+		before := schema()
+		if _, err := w.Seed(t.Context(), 10); err != nil {
 			t.Fatal(err)
 		}
-		page, err := w.ExpensePage(t.Context(), store.ExpenseFilter{}, "", "")
+		var mine int64
+		err := db.Get(&mine, `INSERT INTO expenses (company_id, reference, issue_date, currency, net, tax, total, source)
+			SELECT id, 'EX-0003999', clock()::date, 'GBP', 1, 0, 1, 'csv' FROM companies WHERE codat_id = 'example-199' RETURNING id`)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if first == nil {
-			first = page.Items
-			continue
+		if _, err := w.Seed(t.Context(), 4000); err == nil {
+			t.Fatal("one expense is there twice")
 		}
-		for i, e := range page.Items {
-			if f := first[i]; e.Reference != f.Reference || e.Company != f.Company || e.Total.Cmp(f.Total) != 0 || e.Status != f.Status || e.Supplier != f.Supplier {
-				t.Errorf("%+v is not %+v", e, f)
+		if err := w.DeleteExpense(t.Context(), w.by, mine); err != nil {
+			t.Fatal(err)
+		}
+		for _, total := range totals {
+			if _, err := w.Seed(t.Context(), total); err != nil {
+				t.Fatal(err)
 			}
+		}
+		got := schema()
+		for query, want := range before {
+			if got[query] != want {
+				t.Errorf("%s gives %s, before it was %s", query, got[query], want)
+			}
+		}
+		read(got, `SELECT c.codat_id, e.reference, e.issue_date, e.supplier, e.description, e.currency, e.net, e.tax, e.total, e.status,
+			e.status_at - clock()::date AS status_at, e.cause, e.cause_subject, e.source, l.position, l.category, l.net AS line_net, t.text
+			FROM companies c JOIN expenses e ON e.company_id = c.id JOIN expense_lines l ON l.expense_id = e.id JOIN expense_texts t ON t.expense_id = e.id
+			WHERE c.example`)
+		read(got, `SELECT coalesce(c.codat_id, ''), n.status, sum(n.count) FROM expense_counts n LEFT JOIN companies c ON c.id = n.company_id GROUP BY 1, 2`)
+		if first == nil {
+			first = got
+		}
+		for query, want := range first {
+			if got[query] != want {
+				t.Errorf("in batches, %s gives another result", query)
+			}
+		}
+		page, err := w.ExpensePage(t.Context(), store.ExpenseFilter{Text: "tyres"}, "", "")
+		if err != nil || len(page.Items) == 0 {
+			t.Errorf("%d texts are found, error %v", len(page.Items), err)
 		}
 	}
 }
