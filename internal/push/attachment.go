@@ -40,6 +40,9 @@ type upload struct {
 
 func attachmentBody(ctx context.Context, s *store.Store, c store.Claim) ([]byte, error) {
 	u, err := s.Upload(ctx, c.ID)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, store.ErrLeaseLost // somebody settled it, and a person removed the receipt or had it uploaded again
+	}
 	if err != nil {
 		return nil, err
 	}
