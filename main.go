@@ -372,7 +372,10 @@ func importFile(ctx context.Context, s *store.Store, path string, out io.Writer)
 		return fmt.Errorf("nothing was imported: %s", count(len(problems), "problem"))
 	}
 	fmt.Fprintln(out, count(len(added), "expense"), "imported.")
-	if here > 0 {
+	switch {
+	case here == 1:
+		fmt.Fprintln(out, "1 expense was here already, with the same content.")
+	case here > 1:
 		fmt.Fprintln(out, count(here, "expense"), "were here already, with the same content.")
 	}
 	return foretell(ctx, s, added, out)

@@ -165,11 +165,13 @@ type apiRecord struct {
 	Record   string `json:"record"`
 }
 
+var noSuchExpense = web.NotFound("There is no such expense.")
+
 // apiExpense tells how an expense stands.
 func (h *Handlers) apiExpense(w http.ResponseWriter, r *http.Request, _ store.APIToken) error {
 	id, err := strconv.ParseInt(r.PathValue("id"), 10, 64)
 	if err != nil || id <= 0 {
-		return web.NotFound("There is no such expense.")
+		return noSuchExpense
 	}
 	return h.answerExpense(w, r, id)
 }
@@ -189,6 +191,9 @@ func (h *Handlers) apiExpenseFind(w http.ResponseWriter, r *http.Request, _ stor
 		return web.NotFound(problem)
 	}
 	id, err := h.Store.ExpenseByReference(r.Context(), c.ID, plain(q.Get("reference")))
+	if errors.Is(err, store.ErrNotFound) {
+		return noSuchExpense
+	}
 	if err != nil {
 		return err
 	}
@@ -199,7 +204,7 @@ func (h *Handlers) answerExpense(w http.ResponseWriter, r *http.Request, id int6
 	ctx := r.Context()
 	e, err := h.Store.Expense(ctx, id)
 	if errors.Is(err, store.ErrNotFound) {
-		return web.NotFound("There is no such expense.")
+		return noSuchExpense
 	}
 	if err != nil {
 		return err
@@ -216,7 +221,7 @@ func (h *Handlers) answerExpense(w http.ResponseWriter, r *http.Request, id int6
 	if err != nil {
 		return err
 	}
-	amount := func(d decimal.Decimal) string { return amountOf(d, e.Currency) }
+	amount := func(d decimal.Decimal) string { return exactly(d, e.Currency) }
 	a := apiExpenseItem{ID: id, URL: h.PublicURL + expenseURL(id), Company: c.CodatID, CompanyName: c.Name, Reference: e.Reference,
 		Date: e.IssueDate.Format(time.DateOnly), Supplier: e.Supplier, Currency: e.Currency, PaidFrom: e.PaidFrom, Note: e.Note,
 		Net: amount(e.Net), Tax: amount(e.Tax), Total: amount(e.Total), Lines: []apiLine{},
@@ -229,28 +234,12 @@ func (h *Handlers) answerExpense(w http.ResponseWriter, r *http.Request, id int6
 		a.Lines = append(a.Lines, apiLine{l.Description, l.Category, l.TaxRate, amount(l.Net), amount(l.Tax)})
 	}
 	if len(pushes) > 0 {
-		if x := why(pushes[0], i, "", views.Rights{}); x != nil {
+		if x := why(pushes[0], i, "", views.Rights{}); x != nil && i.Status != store.Handled {
 			a.Explanation = &apiExplanation{x.Cause, x.Do, x.Who}
 		}
 		if pushes[0].State == store.PushComplete {
-			a.Ledger = &apiRecord{platformOr(pushes[0].Platform), recordOf(pushes[0])}
+			a.Ledger = &apiRecord{platformOr(pushes[0].Platform), orNone(costOf(pushes[0]).RecordID)}
 		}
 	}
 	return writeJSON(w, http.StatusOK, "application/json", a)
-}
-
-// amountOf writes an amount with the decimals of its currency, for programs.
-func amountOf(d decimal.Decimal, currency string) string {
-	scale := max(store.Digits(currency), d.MinScale())
-	return d.Trim(scale).Pad(scale).String()
-}
-
-// recordOf is the id of the record that a push made in the ledger.
-func recordOf(p store.Push) string {
-	for _, s := range p.Steps {
-		if s.ID == p.CostStepID {
-			return orNone(s.RecordID)
-		}
-	}
-	return ""
 }

@@ -153,7 +153,7 @@ func TestAnotherSystemEntersAnExpense(t *testing.T) {
 		t.Fatalf("%d to %s: %s", first.status, first.location, first.body)
 	}
 	e, err := s.store.Expense(t.Context(), made.ID)
-	if err != nil || e.Source != "api" || e.CreatedBy != nil || len(e.Lines) != 2 || amountOf(e.Total, "GBP") != "9007199254756.13" {
+	if err != nil || e.Source != "api" || e.CreatedBy != nil || len(e.Lines) != 2 || exactly(e.Total, "GBP") != "9007199254756.13" {
 		t.Errorf("entered %+v, %v", e, err)
 	}
 	mustContain(t, admin.page(expenseURL(made.ID)), "API token Spendesk entered it")
@@ -337,6 +337,10 @@ func TestAnotherSystemAsksHowAnExpenseStands(t *testing.T) {
 		Status: store.OutcomeFailed, Source: "reply", Failure: store.Failure{Fact: []byte(`{}`), Cause: string(explain.CauseNotInLedger), Rules: explain.Version}}})
 	if a := ask(failed.ID); a.Status != store.Failed || a.StatusWord != "Push failed" || a.Explanation == nil || a.Explanation.Cause == "" || a.Explanation.Who == "" {
 		t.Errorf("failed: %+v", a)
+	}
+	admin.post(expenseURL(failed.ID)+"/handled", "reason", "Paid back")
+	if a := ask(failed.ID); a.Status != store.Handled || a.Explanation != nil {
+		t.Errorf("handled outside: %+v", a)
 	}
 	complete := enter("C & C/1", `,"push":true`)
 	s.settle(store.Settlement{Reply: store.Reply{Status: 200}, OperationKey: "op-2", Outcome: store.Outcome{Status: store.OutcomeSuccess, Source: "reply", RecordID: "r-7"}})

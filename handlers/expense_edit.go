@@ -13,8 +13,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/govalues/decimal"
-
 	"tallylight/internal/push"
 	"tallylight/store"
 	"tallylight/views"
@@ -170,10 +168,6 @@ func version(e store.Expense) string {
 
 // typed is an expense as it would be typed into the form.
 func typed(e store.Expense) entered {
-	amount := func(d decimal.Decimal) string {
-		scale := max(store.Digits(e.Currency), d.MinScale())
-		return d.Trim(scale).Pad(scale).String()
-	}
 	f := entered{url.Values{
 		"company": {strconv.FormatInt(e.CompanyID, 10)}, "reference": {e.Reference}, "date": {dateOrNone(e.IssueDate)}, "supplier": {e.Supplier},
 		"currency": {e.Currency}, "paid_from": {e.PaidFrom}, "note": {e.Note}, "rate": {""},
@@ -184,12 +178,12 @@ func typed(e store.Expense) entered {
 	for _, l := range e.Lines {
 		tax := ""
 		if !l.Tax.IsZero() {
-			tax = amount(l.Tax)
+			tax = exactly(l.Tax, e.Currency)
 		}
 		f.Add("line_description", l.Description)
 		f.Add("line_category", l.Category)
 		f.Add("line_tax_rate", l.TaxRate)
-		f.Add("line_net", amount(l.Net))
+		f.Add("line_net", exactly(l.Net, e.Currency))
 		f.Add("line_tax", tax)
 	}
 	return f

@@ -12,8 +12,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/govalues/decimal"
-
 	"tallylight/internal/csvfile"
 	"tallylight/internal/explain"
 	"tallylight/internal/xlsx"
@@ -27,10 +25,7 @@ type exports struct {
 	running map[int64]int
 }
 
-const (
-	exportsAtOnce = 2                // of one person
-	exportStall   = 30 * time.Second // how long a reader may take nothing
-)
+const exportsAtOnce = 2 // of one person
 
 func (e *exports) begin(user int64) bool {
 	e.mu.Lock()
@@ -66,12 +61,11 @@ type exportKind struct {
 }
 
 var (
-	exportCSV  = exportKind{"csv", "text/csv; charset=utf-8", beginCSV}
+	exportCSV  = exportKind{"csv", csvType, beginCSV}
 	exportXLSX = exportKind{"xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", beginXLSX}
 )
 
-// export answers with what the list's filter shows, as a file. It takes as long as its reader takes it; one that ends early is told so
-// by a connection that breaks, never by a file that looks whole.
+// export answers with what the list's filter shows, as a file.
 func (h *Handlers) export(kind exportKind) personal {
 	return func(w http.ResponseWriter, r *http.Request, who store.User) error {
 		ctx := r.Context()
@@ -84,29 +78,23 @@ func (h *Handlers) export(kind exportKind) personal {
 		if err != nil {
 			return err
 		}
-		w.Header().Set("Content-Type", kind.mime)
-		w.Header().Set("Content-Disposition", fmt.Sprintf(`attachment; filename="expenses-%s.%s"`, now.In(h.Location).Format(time.DateOnly), kind.extension))
-		w.Header().Set("Cache-Control", "no-store")
-		if r.Method == http.MethodHead {
-			return nil
-		}
 		if !h.exports.begin(who.ID) {
-			w.Header().Del("Content-Disposition")
 			return &web.Error{Status: http.StatusTooManyRequests, Sentence: "Two exports of yours are running already. Try again when one of them has ended."}
 		}
 		defer h.exports.end(who.ID)
-		out := &patient{w: w, control: http.NewResponseController(w)}
-		n, err := writeExport(ctx, h.Store, f, kind, h.Location, out)
-		if err != nil && out.begun {
-			h.Log.Warn("export ended early", "by", who.Email, "kind", kind.extension, "expenses", n, "err", err)
-			panic(http.ErrAbortHandler)
-		}
-		if err != nil {
-			w.Header().Del("Content-Disposition")
+		name := fmt.Sprintf("expenses-%s.%s", now.In(h.Location).Format(time.DateOnly), kind.extension)
+		return h.download(w, kind.mime, name, func(out io.Writer) error {
+			if r.Method == http.MethodHead {
+				return nil
+			}
+			began := time.Now()
+			n, err := writeExport(ctx, h.Store, f, kind, h.Location, out)
+			if err == nil {
+				h.Log.Info("expenses exported", "by", who.Email, "kind", kind.extension, "filter", listURL(f), "expenses", n,
+					"took", time.Since(began).Round(time.Millisecond))
+			}
 			return err
-		}
-		h.Log.Info("expenses exported", "by", who.Email, "kind", kind.extension, "filter", listURL(f), "expenses", n, "took", time.Since(out.began).Round(time.Millisecond))
-		return nil
+		})
 	}
 }
 
@@ -120,28 +108,10 @@ func writeExport(ctx context.Context, s *store.Store, f store.ExpenseFilter, kin
 		n++
 		return sheet.add(x)
 	})
-	if errors.Is(err, xlsx.ErrFull) {
-		err = nil
+	if err != nil && !errors.Is(err, xlsx.ErrFull) {
+		return n, err // without an end, which would make it look whole
 	}
-	return n, cmp.Or(err, sheet.close(), out.Flush())
-}
-
-// patient gives its reader time for every piece anew.
-type patient struct {
-	w       io.Writer
-	control *http.ResponseController
-	begun   bool
-	began   time.Time
-}
-
-func (p *patient) Write(b []byte) (int, error) {
-	if !p.begun {
-		p.begun, p.began = true, time.Now()
-	}
-	if err := p.control.SetWriteDeadline(time.Now().Add(exportStall)); err != nil {
-		return 0, err
-	}
-	return p.w.Write(b)
+	return n, cmp.Or(sheet.close(), out.Flush())
 }
 
 var exportColumns = []xlsx.Column{
@@ -157,12 +127,6 @@ func exportCause(x store.ExportedExpense) string {
 		return ""
 	}
 	return explain.Explain(explain.Cause(x.Cause), x.Subject, explain.Fact{Platform: x.Platform, Kind: x.FailedKind}).Cause
-}
-
-// exactly is an amount with the decimals of its currency: "1204.50".
-func exactly(d decimal.Decimal, currency string) string {
-	digits := store.Digits(currency)
-	return d.Trim(digits).Pad(digits).String()
 }
 
 // csvSheet is a CSV file that spreadsheets open: with a byte order mark, and without anything that they would take for a formula.

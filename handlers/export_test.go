@@ -2,9 +2,12 @@ package handlers
 
 import (
 	"archive/zip"
+	"bytes"
+	"context"
 	"encoding/csv"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -85,5 +88,41 @@ func TestExportsAtOnce(t *testing.T) {
 	s.handlers.exports.end(v.user.ID)
 	if a := v.get("/expenses/export.csv"); a.status != http.StatusOK {
 		t.Errorf("a second one: %d", a.status)
+	}
+}
+
+// A file whose reading broke off must not look whole: not by an end of its own, nor by an answer that ends as it should.
+func TestADownloadThatBreaksOffDoesNotLookWhole(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	gone, end := context.WithCancel(t.Context())
+	end()
+	for _, kind := range []exportKind{exportCSV, exportXLSX} {
+		var out bytes.Buffer
+		if _, err := writeExport(gone, s.store, store.ExpenseFilter{}, kind, time.UTC, &out); err == nil || out.Len() > 0 {
+			t.Errorf("%s: %d bytes were written, error %v", kind.extension, out.Len(), err)
+		}
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		err := s.handlers.download(w, csvType, "x.csv", func(out io.Writer) error {
+			if r.URL.Path == "/begun" {
+				io.WriteString(out, "reference\r\n")
+			}
+			return io.ErrClosedPipe
+		})
+		if err == nil || w.Header().Get("Content-Disposition") != "" {
+			t.Errorf("not begun: error %v, %v", err, w.Header())
+		}
+	}))
+	defer server.Close()
+	for _, path := range []string{"/begun", "/"} {
+		resp, err := http.Get(server.URL + path)
+		if err == nil {
+			_, err = io.ReadAll(resp.Body)
+			resp.Body.Close()
+		}
+		if begun := path == "/begun"; begun != (err != nil) {
+			t.Errorf("%s: error %v", path, err)
+		}
 	}
 }

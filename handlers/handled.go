@@ -35,21 +35,21 @@ func (h *Handlers) expenseHandled(w http.ResponseWriter, r *http.Request, who st
 	}
 	reason := plain(strings.TrimSpace(r.PostFormValue("reason")))
 	if problem := reasonProblem(reason); problem != "" {
-		return h.tell(w, r, expenseURL(id), flash{Bad: true, Said: problem})
+		return h.tell(w, r, back(r, expenseURL(id)), flash{Bad: true, Said: problem})
 	}
 	marked, err := h.Store.MarkHandled(ctx, who, []int64{id}, reason)
 	if err != nil {
 		return err
 	}
 	if len(marked) == 1 {
-		return h.done(w, r, expenseURL(id), i.Reference+" is marked as handled outside. It is not pushed until that is undone.")
+		return h.done(w, r, back(r, expenseURL(id)), i.Reference+" is marked as handled outside. It is not pushed until that is undone.")
 	}
 	if i, err = h.expenseItem(ctx, id); errors.Is(err, store.ErrNotFound) {
 		return h.done(w, r, "/expenses", "That expense is not here any more.")
 	} else if err != nil {
 		return err
 	}
-	return h.tell(w, r, expenseURL(id), flash{Bad: true, Said: whyNotHandled(i)})
+	return h.tell(w, r, back(r, expenseURL(id)), flash{Bad: true, Said: whyNotHandled(i)})
 }
 
 func whyNotHandled(i store.ExpenseItem) string {
@@ -82,9 +82,9 @@ func (h *Handlers) expenseUnhandled(w http.ResponseWriter, r *http.Request, who 
 		return err
 	}
 	if len(undone) == 0 {
-		return h.done(w, r, expenseURL(id), i.Reference+" is not marked as handled outside.")
+		return h.done(w, r, back(r, expenseURL(id)), i.Reference+" is not marked as handled outside.")
 	}
-	return h.done(w, r, expenseURL(id), i.Reference+" is again what it was: "+strings.ToLower(statusWords[i.Status])+".")
+	return h.done(w, r, back(r, expenseURL(id)), i.Reference+" is again what it was: "+strings.ToLower(statusWords[i.Status])+".")
 }
 
 // handledPart is what a page says of an expense's having been handled outside.

@@ -7,6 +7,7 @@ import (
 	"mime/multipart"
 	"net/http"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -23,7 +24,10 @@ const (
 	importsRecent = 20
 )
 
-const fileTooLarge = "The file is larger than 64 MB. Split it."
+const (
+	fileTooLarge = "The file is larger than 64 MB. Split it."
+	brokeOff     = "The upload broke off. Nothing was kept of it."
+)
 
 // importForm is where a file of expenses is uploaded.
 func (h *Handlers) importForm(w http.ResponseWriter, r *http.Request, who store.User) error {
@@ -76,10 +80,12 @@ func (h *Handlers) importUpload(w http.ResponseWriter, r *http.Request, who stor
 	}
 	name := path.Base(strings.ReplaceAll(plain(file.FileName()), `\`, "/"))
 	id, err := h.Store.AddImport(r.Context(), who, clipped(name, 120), file)
-	if tooLarge(err) {
+	switch {
+	case tooLarge(err):
 		return &web.Error{Status: http.StatusRequestEntityTooLarge, Sentence: fileTooLarge, Cause: err}
-	}
-	if err != nil {
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return &web.Error{Status: http.StatusBadRequest, Sentence: brokeOff, Cause: err}
+	case err != nil:
 		return err
 	}
 	im, _, err := h.Store.Import(r.Context(), id)
@@ -107,7 +113,7 @@ func uploaded(r *http.Request) (*multipart.Part, error) {
 		case tooLarge(err):
 			return nil, &web.Error{Status: http.StatusRequestEntityTooLarge, Sentence: fileTooLarge, Cause: err}
 		case err != nil:
-			return nil, web.BadRequest("The upload broke off. Nothing was kept of it.")
+			return nil, web.BadRequest(brokeOff)
 		case part.FormName() == "file" && part.FileName() != "":
 			return part, nil
 		}
@@ -181,8 +187,11 @@ func (h *Handlers) importFormat(w http.ResponseWriter, r *http.Request, _ store.
 	if err != nil {
 		return err
 	}
+	if im.State != store.ImportDraft {
+		return h.drafted(w, r, im.ID, store.ErrImportMoved)
+	}
 	if err := r.ParseForm(); err != nil {
-		return err
+		return badForm(err)
 	}
 	was, p, err := h.Imports.Preview(r.Context(), im, fixes)
 	if err != nil {
@@ -219,11 +228,18 @@ func (h *Handlers) importFix(w http.ResponseWriter, r *http.Request, who store.U
 			found = &g
 		}
 	}
+	mended := flash{Said: "That has been mended already.", Bad: true}
 	if found == nil {
-		return h.tell(w, r, importURL(im.ID), flash{Said: "That has been mended already.", Bad: true})
+		return h.tell(w, r, importURL(im.ID), mended)
 	}
 	fix := store.ImportFix{Cell: found.Column, Lines: found.Lines, Was: found.Value}
 	if r.PostFormValue("leave") == "" {
+		if only := r.PostFormValue("line"); only != "" {
+			fix.Lines = slices.DeleteFunc(slices.Clone(found.Lines), func(l int32) bool { return strconv.Itoa(int(l)) != only })
+			if len(fix.Lines) == 0 {
+				return h.tell(w, r, importURL(im.ID), mended)
+			}
+		}
 		if !found.Fixable() {
 			return web.BadRequest("That cannot be changed here.")
 		}
@@ -235,13 +251,6 @@ func (h *Handlers) importFix(w http.ResponseWriter, r *http.Request, who store.U
 			return h.tell(w, r, importURL(im.ID), flash{Said: "That is what the file says. Type what it should be.", Bad: true})
 		}
 		fix.Becomes = &value
-	}
-	if line, err := strconv.ParseInt(r.PostFormValue("line"), 10, 32); err == nil && r.PostFormValue("leave") == "" {
-		for _, l := range found.Lines {
-			if int64(l) == line {
-				fix.Lines = []int32{l}
-			}
-		}
 	}
 	return h.drafted(w, r, im.ID, h.Store.FixImport(r.Context(), who, im.ID, fix))
 }
@@ -326,19 +335,7 @@ func (h *Handlers) importProblems(w http.ResponseWriter, r *http.Request, _ stor
 	if im.State != store.ImportDraft {
 		return web.NotFound("The file has been imported: it is not kept.")
 	}
-	w.Header().Set("Content-Type", "text/csv; charset=utf-8")
-	w.Header().Set("Content-Disposition", `attachment; filename="problems.csv"`)
-	w.Header().Set("Cache-Control", "no-store")
-	out := &patient{w: w, control: http.NewResponseController(w)}
-	if err := h.Imports.WriteProblems(r.Context(), out, im, fixes); err != nil {
-		if out.begun {
-			h.Log.Warn("download of an import ended early", "import", im.ID, "err", err)
-			panic(http.ErrAbortHandler)
-		}
-		w.Header().Del("Content-Disposition")
-		return err
-	}
-	return nil
+	return h.download(w, csvType, "problems.csv", func(out io.Writer) error { return h.Imports.WriteProblems(r.Context(), out, im, fixes) })
 }
 
 func (h *Handlers) importOf(r *http.Request) (store.Import, []store.ImportFix, error) {

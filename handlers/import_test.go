@@ -76,6 +76,8 @@ func TestImportIsMendedInPlace(t *testing.T) {
 		mustContain(t, a.body, ";problem\r\n", `"company: There is no company ""Nortwind""."`, "Café Müller", "'=Bus")
 	}
 
+	v.post(at+"/fix", "problem", key(t, page, "no company", problemKey), "value", fmt.Sprint(c.ID), "line", "3")
+	mustContain(t, v.page(at), "That has been mended already", "In 3 lines: 2, 4 and 5") // line 3 has no such mistake, and the others were not asked for
 	v.post(at+"/fix", "problem", key(t, page, "no company", problemKey), "value", fmt.Sprint(c.ID))
 	v.post(at+"/fix", "problem", key(t, page, "is not a date", problemKey), "value", "28.02.2026")
 	v.post(at+"/fix", "problem", key(t, page, "nothing to book", problemKey), "leave", "1")
@@ -98,8 +100,10 @@ func TestImportIsMendedInPlace(t *testing.T) {
 	if n := countOf(t, s); n != 3 {
 		t.Errorf("%d expenses", n)
 	}
-	if a := v.post(at + "/discard"); a.location != at {
-		t.Errorf("what is imported was discarded: %s", a.location)
+	for _, act := range []string{"/discard", "/fix", ""} {
+		if a := v.post(at + act); a.location != at {
+			t.Errorf("what is imported was changed by %q: %d to %q", act, a.status, a.location)
+		}
 	}
 
 	// Again, as it is right now: nothing is added, and it says so.
@@ -159,6 +163,21 @@ func TestImportUploadsThatAreNone(t *testing.T) {
 	if a := v.get("/expenses/import/7/nowhere"); a.status != http.StatusNotFound {
 		t.Errorf("nowhere: %d", a.status)
 	}
+}
+
+// What was sent of a file before the connection broke is no file: its last line might say less than it should.
+func TestAnUploadThatBreaksOffLeavesNothing(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	v := s.person(store.Finance)
+	s.company("Northwind", "GBP", store.Linked)
+	body := "--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"half.csv\"\r\n\r\n" + imported + "Northwind,R-1,2026-01-31,,Lunch,Meals,GBP,12"
+	if a := v.request(http.MethodPost, "/expenses/import", strings.NewReader(body), "Content-Type", "multipart/form-data; boundary=b"); a.status != http.StatusBadRequest {
+		t.Errorf("half a file: %d to %q\n%s", a.status, a.location, s.log)
+	} else {
+		mustContain(t, a.body, "The upload broke off. Nothing was kept of it.")
+	}
+	mustNotContain(t, v.page("/expenses/import"), "half.csv")
 }
 
 // A process that ends while it enters leaves nothing; the next one enters everything.

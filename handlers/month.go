@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -45,7 +46,7 @@ func (h *Handlers) companyMonth(w http.ResponseWriter, r *http.Request, who stor
 	if err != nil {
 		return err
 	}
-	differences, err := h.Store.MonthDifferences(ctx, id, first, monthDifferences)
+	differences, err := h.Store.MonthDifferences(ctx, id, first, monthDifferences+1)
 	if err != nil {
 		return err
 	}
@@ -53,24 +54,23 @@ func (h *Handlers) companyMonth(w http.ResponseWriter, r *http.Request, who stor
 	if err != nil {
 		return err
 	}
-	connections, err := h.Store.Connections(ctx, id)
-	if err != nil {
+	ledger := "the ledger"
+	switch connection, err := h.Store.AccountingConnection(ctx, id); {
+	case err == nil:
+		ledger = platformOr(connection.PlatformName)
+	case !errors.Is(err, store.ErrNotFound):
 		return err
 	}
-	ledger := "the ledger"
-	if len(connections) > 0 {
-		ledger = platformOr(connections[0].PlatformName)
-	}
 	page := views.MonthPage{Frame: s.Frame, CompanyID: id, Company: c.Name, Name: first.Format("January 2006"), Value: first.Format(monthForm), Ledger: ledger}
-	page.Live, page.Show = "expenses", show()
+	page.Live, page.Show = expensesTopic, show()
 	page.Sums = monthSums(sums)
 	page.Verdict, page.Done = monthVerdict(page.Name, ledger, sums, len(differences))
 	inMonth := store.ExpenseFilter{CompanyID: id, From: first, To: first.AddDate(0, 1, -1)}
 	page.All = listURL(inMonth)
-	for _, d := range differences {
+	for _, d := range differences[:min(len(differences), monthDifferences)] {
 		page.Differences = append(page.Differences, monthDifference(d, ledger))
 	}
-	page.Cut = len(differences) == monthDifferences
+	page.Cut = len(differences) > monthDifferences
 	for _, m := range months {
 		line := monthLine(m, m.First.Format("January 2006"))
 		line.Current = m.First.Equal(first)
@@ -115,11 +115,15 @@ func added(a, b decimal.Decimal) decimal.Decimal {
 }
 
 func monthVerdict(month, ledger string, sums []store.MonthSum, differences int) (said string, done bool) {
-	all, missing := 0, 0
+	all, missing, outside := 0, 0, 0
 	var totals []store.Sum
 	for _, s := range sums {
 		all += s.Count
-		if s.Status != store.Complete && s.Status != store.Handled {
+		switch s.Status {
+		case store.Complete:
+		case store.Handled:
+			outside += s.Count
+		default:
 			missing += s.Count
 		}
 		if i := slices.IndexFunc(totals, func(t store.Sum) bool { return t.Currency == s.Currency }); i >= 0 {
@@ -138,7 +142,14 @@ func monthVerdict(month, ledger string, sums []store.MonthSum, differences int) 
 	case differences > 0:
 		return "Everything was pushed, but look at what is named below.", false
 	}
-	return fmt.Sprintf("%s is complete: %s, %s, all in %s.", month, expenses(all), money(totals), ledger), true
+	where := ", all in " + ledger
+	switch {
+	case outside == all:
+		where = ", all handled outside"
+	case outside > 0:
+		where = fmt.Sprintf(": %s in %s, %s handled outside", number(all-outside), ledger, number(outside))
+	}
+	return fmt.Sprintf("%s is complete: %s, %s%s.", month, expenses(all), money(totals), where), true
 }
 
 func monthDifference(d store.MonthDifference, ledger string) views.MonthDifference {

@@ -74,6 +74,9 @@ func lostFilter(form url.Values, f store.ExpenseFilter) string {
 			return name
 		}
 	}
+	if form.Has("subject") && f.Cause == "" { // a group of what failed, and nobody knows of which
+		return "cause"
+	}
 	return ""
 }
 

@@ -199,7 +199,7 @@ func (h *Handlers) planLeftOut(ctx context.Context, p store.Plan, part *views.Pl
 	n := 0
 	for _, r := range reasons {
 		n += r.Count
-		g := views.PlanGroup{Count: number(r.Count), Reason: capital(r.Why), Insist: r.Insist}
+		g := views.PlanGroup{Count: number(r.Count), Reason: capital(r.Why)}
 		for i, id := range r.IDs {
 			g.Few = append(g.Few, views.Link{Text: r.References[i], Href: expenseURL(id)})
 		}
@@ -229,7 +229,9 @@ func planProgress(p store.Plan, t store.PlanTally, part *views.Plan) {
 	}
 	switch {
 	case p.State == store.PlanPaused:
-		part.Head, part.Lead = "Paused", "What was pressed already goes on. The other "+number(t.Waiting)+" wait until somebody resumes the plan."
+		part.Head = "Paused"
+		part.Lead = "What was pressed already goes on." +
+			theOthers(t.Waiting, "waits until somebody resumes the plan.", "wait until somebody resumes the plan.")
 	case p.State == store.PlanRunning:
 		part.Head, part.Lead = "Under way", "It goes on by itself, also when this page is closed."
 	case t.UnderWay > 0:
@@ -238,12 +240,16 @@ func planProgress(p store.Plan, t store.PlanTally, part *views.Plan) {
 		part.Head, part.Lead = "Done", expenses(t.Done)+" "+planWords[p.Action].done+"."
 	}
 	if p.State == store.PlanStopped {
-		part.Head, part.Lead = "Stopped", fmt.Sprintf("%s %s. The other %s stayed as they were.", expenses(t.Done), planWords[p.Action].done, number(t.Waiting))
+		part.Head = "Stopped"
+		part.Lead = expenses(t.Done) + " " + planWords[p.Action].done + "." + theOthers(t.Waiting, "stayed as it was.", "stayed as they were.")
 	}
 	part.Pause, part.Resume = p.State == store.PlanRunning, p.State == store.PlanPaused
 	if part.Pause || part.Resume {
 		part.Stop = "Stop"
-		if t.Waiting > 0 {
+		switch {
+		case t.Waiting == 1:
+			part.Stop = "Stop: leave the other one as it is"
+		case t.Waiting > 1:
 			part.Stop = "Stop: leave the other " + number(t.Waiting) + " as they are"
 		}
 	}
@@ -276,6 +282,17 @@ func planProgress(p store.Plan, t store.PlanTally, part *views.Plan) {
 		word = "Stayed as they were"
 	}
 	count(t.Waiting, views.PlanCount{Tone: "idle", Icon: "i-clock", Word: word})
+}
+
+// theOthers is a sentence about the n expenses that are left, to be set after another; "" about none.
+func theOthers(n int, one, many string) string {
+	switch n {
+	case 0:
+		return ""
+	case 1:
+		return " The other one " + one
+	}
+	return " The other " + number(n) + " " + many
 }
 
 func are(n int) string {

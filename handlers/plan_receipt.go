@@ -3,6 +3,7 @@ package handlers
 import (
 	"encoding/csv"
 	"fmt"
+	"io"
 	"net/http"
 
 	"tallylight/internal/csvfile"
@@ -20,28 +21,28 @@ func (h *Handlers) planReceipt(w http.ResponseWriter, r *http.Request, _ store.U
 	if p.StartedAt == nil {
 		return web.Conflict("This plan has not been started, so there is no receipt.")
 	}
-	w.Header().Set("Content-Type", "text/csv; charset=utf-8")
-	w.Header().Set("Content-Disposition", fmt.Sprintf(`attachment; filename="tallylight-plan-%d.csv"`, p.ID))
-	out := csv.NewWriter(w)
-	if err := out.Write([]string{"reference", "company", "amount", "currency", "outcome", "reason", "plan", "by", "started"}); err != nil {
-		return fmt.Errorf("write receipt: %w", err)
-	}
-	started := p.StartedAt.In(h.Location).Format("2006-01-02 15:04:05 MST")
-	err = h.Store.PlanItems(ctx, p.ID, "", false, 0, 0, func(i store.PlanItem) error {
-		why := i.Why
-		if p.Action == store.BulkHandled && i.State == "done" {
-			why = p.Reason
+	return h.download(w, csvType, fmt.Sprintf("tallylight-plan-%d.csv", p.ID), func(w io.Writer) error {
+		out := csv.NewWriter(w)
+		if err := out.Write([]string{"reference", "company", "amount", "currency", "outcome", "reason", "plan", "by", "started"}); err != nil {
+			return fmt.Errorf("write receipt: %w", err)
 		}
-		outcome := planOutcome(p, i)
-		if i.State == "left_out" {
-			outcome = "left out"
+		started := p.StartedAt.In(h.Location).Format("2006-01-02 15:04:05 MST")
+		err := h.Store.PlanItems(ctx, p.ID, "", false, 0, 0, func(i store.PlanItem) error {
+			why := i.Why
+			if p.Action == store.BulkHandled && i.State == "done" {
+				why = p.Reason
+			}
+			outcome := planOutcome(p, i)
+			if i.State == "left_out" {
+				outcome = "left out"
+			}
+			return out.Write([]string{csvfile.Escape(i.Reference), csvfile.Escape(i.Company), exactly(i.Total, i.Currency), i.Currency,
+				csvfile.Escape(outcome), csvfile.Escape(why), string(p.Action), csvfile.Escape(p.Actor), started})
+		})
+		if err != nil {
+			return fmt.Errorf("write receipt: %w", err)
 		}
-		return out.Write([]string{csvfile.Escape(i.Reference), csvfile.Escape(i.Company), i.Total.Trim(store.Digits(i.Currency)).String(), i.Currency, outcome, csvfile.Escape(why),
-			string(p.Action), csvfile.Escape(p.Actor), started})
+		out.Flush()
+		return out.Error()
 	})
-	if err != nil {
-		return fmt.Errorf("write receipt: %w", err)
-	}
-	out.Flush()
-	return out.Error()
 }

@@ -8,6 +8,7 @@ import (
 
 	"tallylight/internal/push"
 	"tallylight/store"
+	"tallylight/views"
 )
 
 // carryOut has all that plans have to do done.
@@ -89,6 +90,24 @@ func TestAPlanIsSaidThenCarriedOut(t *testing.T) {
 	mustContain(t, v.page(expenseURL(bad[0])), "pressed Push anyway: it was said what would fail")
 }
 
+// What is said of the expenses that wait counts them as people do: one, and none.
+func TestWhatIsLeftOfAPlan(t *testing.T) {
+	t.Parallel()
+	for waiting, want := range map[int][2]string{
+		0: {"What was pressed already goes on.", "3 expenses pushed."},
+		1: {"What was pressed already goes on. The other one waits until somebody resumes the plan.", "3 expenses pushed. The other one stayed as it was."},
+		2: {"What was pressed already goes on. The other 2 wait until somebody resumes the plan.", "3 expenses pushed. The other 2 stayed as they were."},
+	} {
+		for i, state := range []store.PlanState{store.PlanPaused, store.PlanStopped} {
+			var part views.Plan
+			planProgress(store.Plan{Action: store.BulkPush, State: state}, store.PlanTally{All: 3 + waiting, Done: 3, Waiting: waiting}, &part)
+			if part.Lead != want[i] {
+				t.Errorf("%d wait, %s: %q", waiting, state, part.Lead)
+			}
+		}
+	}
+}
+
 // A filter that is lost, or that cannot be read, chooses nothing rather than everything.
 func TestALostFilterDoesNotWidenAPlan(t *testing.T) {
 	t.Parallel()
@@ -101,6 +120,8 @@ func TestALostFilterDoesNotWidenAPlan(t *testing.T) {
 		}
 		mustContain(t, v.page("/expenses"), "the filter "+name+" could not be read")
 	}
+	v.postFrom("/expenses", "/expenses/plan", "do", "push", "all", "1", "status", "not_pushed", "cause", "", "subject", "")
+	mustContain(t, v.page("/expenses"), "the filter cause could not be read")
 	for _, form := range [][]string{{"do", "push"}, {"do", "push", "all", "yes"}, {"do", "retry", "all", "1", "q", "nothing is called that"}} {
 		if a := v.postFrom("/expenses", "/expenses/plan", form...); a.location != "/expenses" {
 			t.Errorf("%v: %d to %q", form, a.status, a.location)
@@ -126,7 +147,10 @@ func TestHandledOutside(t *testing.T) {
 	mustContain(t, v.page(path), "Say why it was handled outside")
 	v.post(path+"/handled", "reason", strings.Repeat("x", 301))
 	mustContain(t, v.page(path), "The reason has 301 characters; 300 are the most.")
-	v.post(path+"/handled", "reason", "Booked by <hand>")
+	opened := path + "?list=q%3DNorthwind" // from a list, which it leads back to
+	if a := v.postFrom(opened, path+"/handled", "reason", "Booked by <hand>"); a.location != opened {
+		t.Errorf("handled leads to %q", a.location)
+	}
 	page := v.page(path)
 	mustContain(t, page, "Handled outside", "Booked by &lt;hand&gt;", "finance@example.com marked it as handled outside", path+"/unhandled")
 	mustNotContain(t, page, path+"/push", path+"/edit", path+"/delete")

@@ -130,6 +130,7 @@ func size(bytes int) string {
 // The route that takes files.
 const (
 	receiptUploads = 4               // read into memory at once, in this process
-	receiptTime    = 5 * time.Minute // for all files of one form to arrive
+	receiptFiles   = 20              // of one form that are looked at
+	receiptTime    = 5 * time.Minute // for all files of one form to arrive, or for one to be taken
 	receiptBody    = store.ReceiptsMost*store.ReceiptLimit + 1<<20
 )

@@ -6,6 +6,7 @@ import (
 	"mime"
 	"net/http"
 	"strconv"
+	"time"
 
 	"tallylight/internal/explain"
 	"tallylight/store"
@@ -22,6 +23,7 @@ func (h *Handlers) receiptShow(w http.ResponseWriter, r *http.Request, _ store.U
 	if err != nil {
 		return err
 	}
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(receiptTime)) // a writer that cannot be told so keeps its own
 	how := "attachment"
 	if receipt.Type != "application/pdf" {
 		how = "inline"
@@ -83,5 +85,5 @@ func (h *Handlers) receiptAct(w http.ResponseWriter, r *http.Request, done strin
 		return err
 	}
 	h.WakePush()
-	return h.done(w, r, expenseURL(expense)+"#receipts", said)
+	return h.done(w, r, back(r, expenseURL(expense))+"#receipts", said)
 }

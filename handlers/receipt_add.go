@@ -44,6 +44,7 @@ func (h *Handlers) receiptAdd(w http.ResponseWriter, r *http.Request, who store.
 	_ = c.SetWriteDeadline(time.Now().Add(receiptTime + time.Minute))
 
 	var added, refused []string
+	more := false
 	for {
 		part, err := parts.NextPart()
 		if errors.Is(err, io.EOF) {
@@ -53,6 +54,9 @@ func (h *Handlers) receiptAdd(w http.ResponseWriter, r *http.Request, who store.
 			return badForm(err)
 		}
 		if part.FormName() != "file" || part.FileName() == "" {
+			continue
+		}
+		if more = len(added)+len(refused) == receiptFiles; more {
 			continue
 		}
 		name, no, err := h.addReceipt(r, who, id, part, receiptLimit(i.PlatformKey))
@@ -65,6 +69,9 @@ func (h *Handlers) receiptAdd(w http.ResponseWriter, r *http.Request, who store.
 			added = append(added, name)
 		}
 	}
+	if more {
+		refused = append(refused, fmt.Sprintf("Files after the first %d were not looked at.", receiptFiles))
+	}
 	f := flash{Bad: len(added) == 0}
 	switch {
 	case len(added) > 0 && i.Status == store.Complete:
@@ -75,7 +82,7 @@ func (h *Handlers) receiptAdd(w http.ResponseWriter, r *http.Request, who store.
 		f.Said = "No file was chosen, so nothing was added."
 	}
 	f.Said = strings.TrimSpace(f.Said + " " + strings.Join(refused, " "))
-	return h.tell(w, r, expenseURL(id)+"#receipts", f)
+	return h.tell(w, r, back(r, expenseURL(id))+"#receipts", f)
 }
 
 func isAre(n int) string {

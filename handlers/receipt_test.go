@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"mime/multipart"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -72,11 +73,20 @@ func TestReceipts(t *testing.T) {
 	if got := v.upload(path+"/receipts", file{"x.pdf", strings.Repeat("x", receiptBody)}); got.status != http.StatusRequestEntityTooLarge && got.status != http.StatusSeeOther {
 		t.Errorf("a form without end: %d", got.status)
 	}
+	v.upload(path+"/receipts", slices.Repeat([]file{{"empty.pdf", ""}}, receiptFiles+2)...)
+	page = v.page(path)
+	mustContain(t, page, "Files after the first 20 were not looked at.")
+	if n := strings.Count(page, "empty.pdf is empty."); n != receiptFiles {
+		t.Errorf("%d files of a form were looked at", n)
+	}
 	first := fmt.Sprintf("%s/receipts/%d", path, rs[0].ID)
 	if got := viewer.post(first + "/delete"); got.status != http.StatusForbidden {
 		t.Errorf("a viewer removes a receipt: %d", got.status)
 	}
-	v.post(first + "/delete")
+	opened := path + "?list=q%3DNorthwind" // from a list, which it leads back to
+	if got := v.postFrom(opened, first+"/delete"); got.location != opened+"#receipts" {
+		t.Errorf("a removed receipt leads to %q", got.location)
+	}
 	if got := v.get(first); got.status != http.StatusNotFound {
 		t.Errorf("a removed receipt: %d", got.status)
 	}

@@ -7,6 +7,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/govalues/decimal"
+
 	"tallylight/store"
 )
 
@@ -128,6 +130,12 @@ func money(sums []store.Sum) string {
 		words = append(words, store.FormatAmount(s.Total, s.Currency))
 	}
 	return and(words)
+}
+
+// exactly is an amount with the decimals of its currency, for programs: "1204.50".
+func exactly(d decimal.Decimal, currency string) string {
+	digits := store.Digits(currency)
+	return d.Trim(digits).Pad(digits).String()
 }
 
 // capital is s with a capital letter first.

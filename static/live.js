@@ -11,7 +11,7 @@
   // --- putting new HTML into the old page -------------------------------------------------------------------------------
 
   // What a person is in the middle of stays: focus, ticks, typed text, open menus.
-  const kept = "#live, #pause, #flashes, #elsewhere, input:not([type=hidden]), select, textarea";
+  const kept = "#live, #pause, #flashes, #elsewhere, form[data-sending], input:not([type=hidden]), select, textarea";
   const keep = {
     callbacks: {
       beforeNodeMorphed: (old) => !(old instanceof Element && old.matches(kept)),

@@ -79,7 +79,7 @@ func (s *Store) CreatePlan(ctx context.Context, by User, action BulkAction, c Ch
 	if c.All != nil {
 		where, args = c.All.where()
 		if c.NoSubject {
-			where = append(where, "EXISTS (SELECT 1 FROM pushes p WHERE p.id = push_id AND p.subject = '')")
+			where = append(where, "cause_subject = ''")
 		}
 	}
 	condition := ""
@@ -239,17 +239,14 @@ func (tx *Tx) UnjudgedBatch(ctx context.Context, limit int) (PlanBatch, error) {
 // WaitingBatch returns expenses that a running plan is to do next, none when its end is to come, and ErrNotFound when no plan may go on.
 // Plans that push wait while mostQueued steps are due already: so they can be stopped, and what others push meanwhile is not behind them.
 func (tx *Tx) WaitingBatch(ctx context.Context, limit, mostQueued int) (PlanBatch, error) {
-	var queued int
-	err := tx.GetContext(ctx, &queued, `
-		SELECT count(*) FROM (
-			SELECT 1 FROM push_steps s JOIN connections cn ON cn.id = s.connection_id
-			WHERE s.state = 'ready' AND s.next_try_at <= clock() AND cn.status = 'Linked' AND cn.deleted_at IS NULL
-				AND NOT EXISTS (SELECT 1 FROM send_pauses z WHERE z.company_id = s.company_id AND z.until > clock()) LIMIT $1) due`, mostQueued)
-	if err != nil {
-		return PlanBatch{}, fmt.Errorf("count what is due: %w", err)
-	}
-	return tx.planBatch(ctx, limit, `state = 'waiting'`, `state = 'running' AND ($1 OR action NOT IN ('push', 'retry'))`, queued < mostQueued)
+	return tx.planBatch(ctx, limit, `state = 'waiting'`,
+		`state = 'running' AND (action NOT IN ('push', 'retry') OR (SELECT count(*) FROM (SELECT 1 FROM `+dueSteps+` LIMIT $1) due) < $1)`, mostQueued)
 }
+
+// dueSteps are the steps s that are sent as soon as there is room.
+const dueSteps = `push_steps s JOIN connections cn ON cn.id = s.connection_id
+	WHERE s.state = 'ready' AND s.next_try_at <= clock() AND cn.status = 'Linked' AND cn.deleted_at IS NULL
+		AND NOT EXISTS (SELECT 1 FROM send_pauses z WHERE z.company_id = s.company_id AND z.until > clock())`
 
 func (tx *Tx) planBatch(ctx context.Context, limit int, items, plans string, args ...any) (PlanBatch, error) {
 	var b PlanBatch

@@ -23,10 +23,8 @@ func (s *Store) CausePlaces(ctx context.Context, f ExpenseFilter, few int) ([]Ca
 	args = append(args, few)
 	var ps []CausePlace
 	err := s.db.SelectContext(ctx, &ps, fmt.Sprintf(`
-		WITH e AS (SELECT * FROM expenses WHERE %s),
-		place AS (
-			SELECT coalesce(p.cause, '') AS cause, coalesce(p.subject, '') AS subject, e.company_id, count(*) AS expenses, max(e.id) AS expense_id
-			FROM e LEFT JOIN pushes p ON p.id = e.push_id GROUP BY 1, 2, 3),
+		WITH place AS (
+			SELECT cause, cause_subject AS subject, company_id, count(*) AS expenses, max(id) AS expense_id FROM expenses WHERE %s GROUP BY 1, 2, 3),
 		ranked AS (SELECT *, row_number() OVER (PARTITION BY cause, subject ORDER BY expenses DESC, company_id) AS nth FROM place)
 		SELECT r.cause, r.subject, r.company_id, co.name AS company, coalesce(cn.platform_name, '') AS platform, r.expenses, r.expense_id
 		FROM ranked r JOIN companies co ON co.id = r.company_id LEFT JOIN `+accountingOf+` cn ON true

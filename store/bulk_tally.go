@@ -119,7 +119,7 @@ func (s *Store) PlanNeeds(ctx context.Context, id int64) (PlanNeeds, error) {
 		WITH mine AS (SELECT company_id, makes FROM bulk_plan_items WHERE plan_id = $1 AND why = '' AND NOT held)
 		SELECT (SELECT count(*) FROM mine) AS expenses, (SELECT count(DISTINCT m) FROM mine, unnest(makes) AS m) AS makes,
 			coalesce((SELECT max(n) FROM (SELECT count(*) AS n FROM mine GROUP BY company_id) c), 0) AS busiest,
-			(SELECT count(*) FROM push_steps WHERE state = 'ready' AND next_try_at <= clock()) AS ahead`, id)
+			(SELECT count(*) FROM `+dueSteps+`) AS ahead`, id)
 	if err != nil {
 		return n, fmt.Errorf("reckon plan %d: %w", id, err)
 	}

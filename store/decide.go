@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 )
 
 // Withdraw takes back the pushes of those expenses of which nothing was sent yet, and returns the expenses' ids.
@@ -45,7 +47,7 @@ func (tx *Tx) Withdraw(ctx context.Context, by User, expenseIDs []int64) ([]int6
 		ids[i] = b.ID
 		companies[b.CompanyID] = true
 	}
-	for id := range companies {
+	for _, id := range slices.Sorted(maps.Keys(companies)) { // in order: whoever else does so waits
 		if err := tx.withdrawUnneeded(ctx, id); err != nil {
 			return nil, err
 		}

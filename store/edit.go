@@ -33,7 +33,7 @@ func (tx *Tx) UpdateExpense(ctx context.Context, by User, id int64, n NewExpense
 	if err != nil {
 		return fmt.Errorf("change expense %d: %w", id, err)
 	}
-	now, err := was.record()
+	now, err := was.Entered().record()
 	if err != nil {
 		return fmt.Errorf("change expense %d: %w", id, err)
 	}
@@ -108,14 +108,6 @@ func (tx *Tx) lockExpense(ctx context.Context, id int64) (Expense, error) {
 func (e Expense) Entered() NewExpense {
 	return NewExpense{CompanyID: e.CompanyID, Reference: e.Reference, IssueDate: e.IssueDate, Supplier: e.Supplier, Note: e.Note,
 		Currency: e.Currency, Rate: e.Rate, PaidFrom: e.PaidFrom, Source: e.Source, Lines: e.Lines}
-}
-
-func (e Expense) record() (expenseRecord, error) {
-	for i := range e.Lines {
-		e.Lines[i].Net, e.Lines[i].Tax = e.Lines[i].Net.Trim(0), e.Lines[i].Tax.Trim(0)
-	}
-	e.Rate.Decimal = e.Rate.Decimal.Trim(0)
-	return e.Entered().record()
 }
 
 // Difference is what a field was and what it became.

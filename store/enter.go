@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/lib/pq"
-	"github.com/lib/pq/pqerror"
 )
 
 // EnteredExpense is what became of an expense that was entered once.
@@ -43,7 +42,7 @@ func (s *Store) EnterOnce(ctx context.Context, by User, es []NewExpense) ([]Ente
 			entered, err = tx.enterOnce(ctx, by, es)
 			return err
 		})
-		if e := pq.As(err, pqerror.UniqueViolation); e != nil && e.Constraint == "expenses_company_id_reference_key" && try < enterTries {
+		if isReferenceTaken(err) && try < enterTries {
 			continue // somebody else entered one of them meanwhile: look again
 		}
 		return entered, err
@@ -131,7 +130,7 @@ func (tx *Tx) expensesByReference(ctx context.Context, es []NewExpense) (map[ref
 
 // differsFrom names the fields in which an expense differs from what is entered.
 func (e Expense) differsFrom(n NewExpense) ([]string, error) {
-	was, err := e.record()
+	was, err := e.Entered().record()
 	if err != nil {
 		return nil, err
 	}

@@ -51,15 +51,7 @@ func (s *Store) entered(ctx context.Context, es []NewExpense, found func(i int, 
 		if err != nil {
 			return fmt.Errorf("compare expense %q: %w", es[i].Reference, err)
 		}
-		r.Reference, r.IssueDate = now.Reference, date.Format(time.DateOnly)
-		if rate.Valid {
-			text := rate.Decimal.Trim(0).String()
-			r.Rate = &text
-		}
-		if es[i].Rate.Valid {
-			text := es[i].Rate.Decimal.Trim(0).String()
-			now.Rate = &text
-		}
+		r.Reference, r.IssueDate, r.Rate = now.Reference, date.Format(time.DateOnly), rateText(rate)
 		if err := json.Unmarshal(lines, &r.Lines); err != nil && lines != nil {
 			return fmt.Errorf("read lines of expense %q: %w", now.Reference, err)
 		}

@@ -244,6 +244,7 @@ type lineRecord struct {
 	Tax         string `json:"tax"`
 }
 
+// record is what is kept of an expense, so that equal ones are equal texts.
 func (n NewExpense) record() (expenseRecord, error) {
 	net, tax, err := sums(n.Lines)
 	if err != nil {
@@ -251,18 +252,23 @@ func (n NewExpense) record() (expenseRecord, error) {
 	}
 	r := expenseRecord{CompanyID: n.CompanyID, Reference: strings.TrimSpace(n.Reference), IssueDate: n.IssueDate.Format(time.DateOnly),
 		Supplier: strings.TrimSpace(n.Supplier), Note: n.Note, Currency: n.Currency, PaidFrom: strings.TrimSpace(n.PaidFrom),
-		Net: net.String(), Tax: tax.String(), Source: n.Source}
-	if n.Rate.Valid {
-		rate := n.Rate.Decimal.String()
-		r.Rate = &rate
-	}
+		Rate: rateText(n.Rate), Net: net.String(), Tax: tax.String(), Source: n.Source}
 	for i, l := range n.Lines {
-		r.Lines = append(r.Lines, lineRecord{i + 1, l.Description, strings.TrimSpace(l.Category), strings.TrimSpace(l.TaxRate), l.Net.String(), l.Tax.String()})
+		r.Lines = append(r.Lines, lineRecord{i + 1, l.Description, strings.TrimSpace(l.Category), strings.TrimSpace(l.TaxRate),
+			l.Net.Trim(0).String(), l.Tax.Trim(0).String()})
 	}
 	if len(n.Lines) > 0 {
 		r.Description = n.Lines[0].Description
 	}
 	return r, nil
+}
+
+func rateText(rate decimal.NullDecimal) *string {
+	if !rate.Valid {
+		return nil
+	}
+	text := rate.Decimal.Trim(0).String()
+	return &text
 }
 
 const addBatch = 1000

@@ -44,7 +44,7 @@ func (s *Store) Export(ctx context.Context, f ExpenseFilter, each func(ExportedE
 		WITH e AS NOT MATERIALIZED (SELECT * FROM expenses `+condition+`)
 		SELECT co.name, e.reference, e.issue_date, e.supplier, e.description, coalesce(l.category, ''), e.currency, e.net, e.tax, e.total,
 			e.paid_from, e.status, e.status_at,
-			CASE WHEN e.status IN ('failed', 'needs_checking') THEN coalesce(p.cause, '') ELSE '' END, coalesce(p.subject, ''),
+			e.cause, e.cause_subject,
 			coalesce(cn.platform_name, ''), coalesce(fs.kind, ''), coalesce(cs.record_id, ''), e.note
 		FROM e
 			JOIN companies co ON co.id = e.company_id

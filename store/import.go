@@ -77,8 +77,14 @@ func (s *Store) AddImport(ctx context.Context, by User, name string, r io.Reader
 func (s *Store) fillImport(ctx context.Context, id int64, r io.Reader) error {
 	part, size := make([]byte, importPart), 0
 	for n := 0; ; n++ {
-		got, err := io.ReadFull(r, part)
-		if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+		got := 0
+		var err error
+		for got < len(part) && err == nil { // io.ReadFull cannot tell a file's end from one that broke off
+			var more int
+			more, err = r.Read(part[got:])
+			got += more
+		}
+		if err != nil && err != io.EOF {
 			return fmt.Errorf("receive import: %w", err)
 		}
 		if got > 0 || n == 0 {

@@ -78,3 +78,37 @@ func TestReceiptsFollowTheirExpense(t *testing.T) {
 		t.Errorf("told by a webhook: %+v, about %v", r, d.ExpenseID)
 	}
 }
+
+// An expense that reached the ledger after all, of which nobody has said yet as which record: its receipts wait for that, and go there.
+func TestReceiptsOfALateSuccess(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	expenses, steps := w.accept(1)
+	id := expenses[0]
+	w.in(func(tx *store.Tx) error {
+		_, err := tx.ExecContext(t.Context(), `UPDATE pushes SET takes_receipts = true`)
+		return err
+	})
+	if err := w.addReceipt(id, "one"); err != nil {
+		t.Fatal(err)
+	}
+	w.finish(steps[0], store.Outcome{Status: store.OutcomeFailed, Failure: *failure("period_closed")})
+	w.finish(steps[0], store.Outcome{Status: store.OutcomeSuccess, Source: "webhook"})
+	p, s := w.push(id)
+	if w.status(id) != store.Complete || p.State != store.PushComplete || s.RecordID != nil {
+		t.Errorf("badge %s, push %s, record %v", w.status(id), p.State, s.RecordID)
+	}
+	if got := claim(t, w.Store, 10); len(got) > 0 || w.receipts(id)[0].State != store.StepWaiting {
+		t.Errorf("uploaded to no record: %+v", got)
+	}
+	if sw, err := w.ClaimSweep(t.Context()); err != nil || len(sw.Steps) != 1 || sw.Steps[0].ID != steps[0] {
+		t.Errorf("Codat is asked for %+v, %v", sw.Steps, err)
+	}
+	w.finish(steps[0], store.Outcome{Status: store.OutcomeSuccess, RecordID: "r1", RecordType: "directIncomes", Source: "reading"})
+	if u, err := w.Upload(t.Context(), claimOne(t, w.Store).ID); err != nil || *u.RecordID != "r1" || u.RecordType != "directIncomes" {
+		t.Errorf("%+v %v", u, err)
+	}
+	if ns, err := w.Notices(t.Context(), id); err != nil || len(ns) != 1 {
+		t.Errorf("notices %+v, %v", ns, err)
+	}
+}

@@ -610,11 +610,11 @@ func (tx *Tx) lateSuccess(ctx context.Context, s settledStep, o Outcome) error {
 				WHERE p.cost_step_id = $1 AND p.state = 'failed' AND e.push_id = p.id AND e.status IN ('failed', 'handled')
 				RETURNING p.id, p.expense_id, p.company_id),
 			step AS (
-				UPDATE push_steps SET state = 'success', error = NULL, told_by = $3, record_id = nullif(record_id, 'unknown'),
-					ask_at = CASE WHEN record_id = 'unknown' AND operation_key IS NOT NULL THEN clock() END
+				UPDATE push_steps SET state = 'success', error = NULL, told_by = $3, record_id = nullif($4, ''), record_type = nullif($5, ''),
+					ask_at = CASE WHEN $4 = '' AND operation_key IS NOT NULL THEN clock() END
 				WHERE id = $1 AND state = 'failed' AND EXISTS (SELECT 1 FROM settled)),
 			`+badgeOfSettled+`
-			SELECT expense_id FROM settled`, s.ID, PushComplete, o.Source)
+			SELECT expense_id FROM settled`, s.ID, PushComplete, o.Source, o.RecordID, o.RecordType)
 		if err != nil {
 			return fmt.Errorf("complete after all: %w", err)
 		}

@@ -64,7 +64,6 @@ type HandledPart struct {
 type PlanGroup struct {
 	Count  string
 	Reason string
-	Insist bool // they can be pushed anyway
 	Few    []Link
 	All    Link // an empty Href: the few are all
 }

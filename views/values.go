@@ -324,7 +324,6 @@ type AttemptItem struct {
 	Key     string
 	Request string
 	Reply   string
-	Error   string
 }
 
 // CompaniesPage lists the companies.

@@ -32,7 +32,7 @@ func TestReadExpenses(t *testing.T) {
 		"EXP-1,northwind ltd,2026-01-31,Pret,Lunch,420,GBP,10.00,2.00,Business Account,INPUT2,,\r\n" +
 		"EXP-2,\"Tailspin, Tours\",2026-02-28,JR,\"Tickets\r\nto \"\"Osaka\"\"\",Travel,JPY,12400,,,,,\r\n" +
 		",,,,,,,,,,,,\r\n" +
-		"EXP-1,8A210B68-6988-11ED-A1EB-0242AC120002,2026-01-31,Pret,Coffee,420,GBP,-0.01,0,Business Account,,,\r\n" +
+		"'\tEXP-1,8A210B68-6988-11ED-A1EB-0242AC120002,2026-01-31,Pret,Coffee,420,GBP,-0.01,0,Business Account,,,\r\n" +
 		"EXP-1,Fabrikam,2026-01-31,Pret,Lunch,420,GBP,99999999999.99,0,Bank,,1.17,see EXP-1\r\n" +
 		"EXP-4,Unread,2026-03-29,,x,Travel,KWD,1.125,,,,,\r\n"
 	expenses, problems := Read(strings.NewReader(file), companies())

@@ -1,6 +1,7 @@
 package csvfile
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -123,5 +124,28 @@ func TestImportTwiceAtOnce(t *testing.T) {
 	}
 	if sum := added[0] + added[1] + added[2]; sum != 2500 || count(t, s) != 2500 {
 		t.Errorf("added %v, there are %d", added, count(t, s))
+	}
+}
+
+// A file that is discarded while it is read is not half a file for who downloads it.
+func TestProblemsOfAFileThatIsGone(t *testing.T) {
+	t.Parallel()
+	s := withCompanies(t)
+	i := &Importer{Store: s}
+	id, err := s.AddImport(t.Context(), store.User{Email: "ann@example.com"}, "x.csv", strings.NewReader(two))
+	if err != nil {
+		t.Fatal(err)
+	}
+	im, _, err := s.Import(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(i.Guess(t.Context(), im, ""), s.DropImport(t.Context(), id)); err != nil {
+		t.Fatal(err)
+	}
+	im.Format = []byte(`{}`)
+	var out strings.Builder
+	if err := i.WriteProblems(t.Context(), &out, im, nil); err == nil || out.Len() > 0 {
+		t.Errorf("%q was written, error %v", out.String(), err)
 	}
 }

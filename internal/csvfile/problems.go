@@ -30,7 +30,11 @@ func (i *Importer) WriteProblems(ctx context.Context, w io.Writer, im store.Impo
 		return err
 	}
 	changed := newFixes(made)
-	b, _ := read(i.Store.ImportFile(ctx, im), f, changed, companies)
+	file := &lettersSeen{from: i.Store.ImportFile(ctx, im)}
+	b, _ := read(file, f, changed, companies)
+	if file.err != nil {
+		return file.err
+	}
 	_, used, err := compare(ctx, i.Store, b.entries)
 	if err != nil {
 		return err
@@ -43,7 +47,11 @@ func (i *Importer) WriteProblems(ctx context.Context, w io.Writer, im store.Impo
 		}
 		said[p.Line] = append(said[p.Line], text)
 	}
-	return annotate(w, i.Store.ImportFile(ctx, im), f, changed, said)
+	file = &lettersSeen{from: i.Store.ImportFile(ctx, im)}
+	if err := annotate(w, file, f, changed, said); err != nil {
+		return err
+	}
+	return file.err
 }
 
 func annotate(w io.Writer, file io.Reader, f Format, changed fixes, said map[int][]string) error {

@@ -123,7 +123,7 @@ func records(r io.Reader, f Format, begin func(h header) bool, each func(line in
 		line, _ := c.FieldPos(0)
 		used := 0
 		for i := range fields {
-			if fields[i] = unescape(strings.TrimSpace(fields[i])); fields[i] != "" {
+			if fields[i] = strings.TrimSpace(unescape(strings.TrimSpace(fields[i]))); fields[i] != "" {
 				used = i + 1
 			}
 		}

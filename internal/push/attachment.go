@@ -102,7 +102,7 @@ func (s *Sweeper) lookForReceipt(ctx context.Context, sw store.Sweep, step store
 	if err != nil {
 		e, answered := errors.AsType[*codat.Error](err)
 		switch {
-		case !answered || e.HTTPStatus != http.StatusNotFound && e.HTTPStatus != http.StatusBadRequest && e.HTTPStatus < 500:
+		case !answered || e.HTTPStatus != http.StatusNotFound && e.HTTPStatus != http.StatusBadRequest && e.HTTPStatus < 500: // of more than this receipt
 			return err
 		case !late(sw, step):
 			return nil // and is asked again: looking was put off when it was claimed

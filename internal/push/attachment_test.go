@@ -145,6 +145,17 @@ func TestReceiptsReachTheLedgerOnce(t *testing.T) {
 	d.sweep()
 	d.drain()
 	d.wantReceipt("not there, twice", absent, store.StepSuccess, o, 4)
+
+	// One whose expense is gone from the ledger holds up no other.
+	d.script(`{"dataType":"attachments","effect":"refuse","status":500,"times":2}`)
+	gone, other := d.withReceipt(o, "5"), d.withReceipt(o, "6")
+	d.db.MustExec(`UPDATE push_steps SET body = convert_to(jsonb_set(convert_from(body, 'UTF8')::jsonb, '{to,id}', '"gone"')::text, 'UTF8') WHERE id = $1`,
+		d.receipt(gone).StepID)
+	d.sweep()
+	d.sweep()
+	d.drain()
+	d.wantReceipt("its expense is gone", gone, store.StepLooking, o, 5)
+	d.wantReceipt("beside it", other, store.StepSuccess, o, 5)
 }
 
 // A package that takes no receipts is not asked, and one that takes small ones only gets no larger ones.
