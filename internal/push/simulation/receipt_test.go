@@ -381,7 +381,7 @@ func (w *world) checkReceiptsDone() {
 	for _, a := range w.lookAtReceipts() {
 		r := w.receipt(a.ID)
 		cn := w.cloud.link(a.Link)
-		if !a.Takes || a.Badge != store.Complete || cn == nil || !cn.usable() || cn.cost(deref(a.Record)) == nil || *a.State == store.StepPending {
+		if !a.Takes || a.Badge != store.Complete || cn == nil || !cn.usable() || cn.cost(deref(a.Record)) == nil || *a.State == store.StepPending || w.mayArrive(r) {
 			continue
 		}
 		if n := w.cloud.copies(r); *a.State != store.StepSuccess || n != 1 && a.Notices == 0 {
