@@ -16,7 +16,7 @@ import (
 var (
 	seed      = flag.Uint64("seed", 0, "tell this one history again")
 	first     = flag.Uint64("first", 1, "the seed of the first history")
-	histories = flag.Int("histories", 150, "how many histories to live through")
+	histories = flag.Int("histories", 135, "how many histories to live through")
 	tell      = flag.Bool("tell", false, "tell the history of -seed even if nothing is wrong with it")
 )
 
