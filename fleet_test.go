@@ -427,7 +427,8 @@ func (f *fleet) state() string {
 // books are what was written into the ledger of one company.
 type books struct {
 	Costs []struct {
-		Reference string
+		Reference   string
+		Attachments []struct{ Name string }
 	} `json:"directCosts"`
 	Accounts  []struct{ Name string }
 	Suppliers []struct{ SupplierName string }

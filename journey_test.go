@@ -36,6 +36,7 @@ func TestJourney(t *testing.T) {
 			live := v.live("topics=expenses,connections")
 
 			first := v.id("J-1")
+			v.receipt(first, "ticket.pdf", "%PDF-1.7 a ticket")
 			v.push("J-1")
 			live.awaitExpense(first, "in_progress")
 			mustContain(t, live.awaitExpense(first, "complete").data, "Push complete")
@@ -59,6 +60,14 @@ func TestJourney(t *testing.T) {
 			live.awaitExpense(third, "complete")
 
 			w.bookedOnce("J-1", "J-2", "J-3")
+			w.until("the receipt of J-1", func() bool { return strings.Contains(v.page("/expenses/"+first), "ticket.pdf is in the ledger") })
+			mustContain(t, v.page("/expenses/"+first), "Push complete", "Uploaded")
+			costs, _ := w.written(northwind)
+			for _, c := range costs {
+				if want := c.Reference == "J-1"; want != (len(c.Attachments) == 1 && c.Attachments[0].Name == "ticket.pdf") || !want && len(c.Attachments) > 0 {
+					t.Errorf("%s has the files %v in the books", c.Reference, c.Attachments)
+				}
+			}
 		})
 	}
 }

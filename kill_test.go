@@ -35,12 +35,19 @@ func killProcesses(t *testing.T, while time.Duration) {
 			{"company": c.CodatID, "effect": "drop"},
 			{"company": c.CodatID, "webhooks": map[string]any{"never": true}},
 			{"company": c.CodatID, "webhooks": map[string]any{"early": true, "copies": 2}},
+			{"company": c.CodatID, "dataType": "attachments", "effect": "acceptThen", "then": "drop"},
+			{"company": c.CodatID, "dataType": "attachments", "effect": "acceptThen", "status": 500},
+			{"company": c.CodatID, "dataType": "attachments", "effect": "drop", "webhooks": map[string]any{"never": true}},
 		})
-		f.press(f.expenses(c, fmt.Sprintf("W%d", wave), 12, func(e *store.NewExpense) {
+		ids := f.expenses(c, fmt.Sprintf("W%d", wave), 12, func(e *store.NewExpense) {
 			if rand.IntN(2) == 0 {
 				e.Lines[0].Category = fmt.Sprintf("New account %d", wave%7)
 			}
-		}))
+		})
+		for _, id := range ids[:4] {
+			f.receipt(id)
+		}
+		f.press(ids)
 		victim := rand.IntN(len(fleet))
 		select {
 		case <-end:
@@ -55,20 +62,34 @@ func killProcesses(t *testing.T, while time.Duration) {
 		if turn++; turn%10 == 0 {
 			f.jump(20 * time.Second)
 		}
-		return f.number(`SELECT count(*) FROM pushes WHERE state = 'open'`) == 0
+		return f.number(`SELECT (SELECT count(*) FROM pushes WHERE state = 'open') + (SELECT count(*) FROM receipts r JOIN push_steps s ON s.id = r.step_id
+			WHERE s.state NOT IN ('success', 'failed', 'needs_checking'))`) == 0
 	})
 	f.countBooks()
 }
 
-// countBooks holds every expense against the ledger of its company.
+// receipt adds a receipt to an expense, named for it.
+func (f *fleet) receipt(expense int64) {
+	f.t.Helper()
+	n := store.NewReceipt{Name: fmt.Sprintf("%d.pdf", expense), Type: "application/pdf", Content: fmt.Appendf(nil, "%%PDF-1.7 of expense %d", expense)}
+	if _, err := f.store.AddReceipt(f.t.Context(), f.by, expense, n); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+// countBooks holds every expense and receipt against the ledger of its company.
 func (f *fleet) countBooks() {
 	f.t.Helper()
 	var total int
+	uploads := map[store.StepState]int{}
 	for _, c := range f.companies {
 		b := f.books(c)
-		booked, accounts := map[string]int{}, map[string]int{}
+		booked, attached, accounts := map[string]int{}, map[string]int{}, map[string]int{}
 		for _, cost := range b.Costs {
 			booked[cost.Reference]++
+			for _, a := range cost.Attachments {
+				attached[cost.Reference+" "+a.Name]++
+			}
 		}
 		for _, a := range b.Accounts {
 			if accounts[a.Name]++; accounts[a.Name] > 1 {
@@ -78,8 +99,11 @@ func (f *fleet) countBooks() {
 		var expenses []struct {
 			Reference string
 			Status    store.ExpenseStatus
+			Receipt   string // its name, "" without one
+			Upload    store.StepState
 		}
-		if err := f.db.Select(&expenses, `SELECT reference, status FROM expenses WHERE company_id = $1`, c.ID); err != nil {
+		if err := f.db.Select(&expenses, `SELECT e.reference, e.status, coalesce(r.name, '') AS receipt, coalesce(s.state, '') AS upload
+			FROM expenses e LEFT JOIN receipts r ON r.expense_id = e.id LEFT JOIN push_steps s ON s.id = r.step_id WHERE e.company_id = $1`, c.ID); err != nil {
 			f.t.Fatal(err)
 		}
 		for _, e := range expenses {
@@ -90,12 +114,21 @@ func (f *fleet) countBooks() {
 			if !right {
 				f.t.Errorf("%s: %s is %s and %d times in the ledger", c.Name, e.Reference, e.Status, n)
 			}
+			if e.Receipt == "" {
+				continue
+			}
+			uploads[e.Upload]++
+			n = attached[e.Reference+" "+e.Receipt]
+			right = e.Upload == store.StepSuccess && n == 1 || e.Upload == store.StepNeedsChecking && n <= 1 || e.Upload == "" && e.Status != store.Complete && n == 0
+			if !right {
+				f.t.Errorf("%s: the receipt of %s, which is %s, is %q and %d times in the ledger", c.Name, e.Reference, e.Status, e.Upload, n)
+			}
 		}
 	}
-	if got := f.statuses(); got[store.Complete] == 0 || total == 0 {
-		f.t.Errorf("nothing was booked: %v", got)
+	if got := f.statuses(); got[store.Complete] == 0 || total == 0 || uploads[store.StepSuccess] == 0 {
+		f.t.Errorf("nothing was booked, or no receipt uploaded: %v %v", got, uploads)
 	}
-	f.t.Logf("%d booked; %v", total, f.statuses())
+	f.t.Logf("%d booked; %v; receipts %v", total, f.statuses(), uploads)
 }
 
 // An account that 200 expenses need, pushed at the same moment by four processes, is made once.

@@ -280,7 +280,10 @@ func (w *world) connectionPath(company string) string {
 }
 
 // record is what was written into a customer's books.
-type record struct{ ID, Reference, Name, OperationKey string }
+type record struct {
+	ID, Reference, Name, OperationKey string
+	Attachments                       []struct{ Name string }
+}
 
 // written is what was pushed into the books of a company.
 func (w *world) written(company string) (costs, accounts []record) {

@@ -2,8 +2,10 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"io"
+	"mime/multipart"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
@@ -78,6 +80,29 @@ func (v *visitor) post(path string, form ...string) {
 	r.Header.Set("Sec-Fetch-Site", "same-origin")
 	if status, body := v.send(r); status != http.StatusSeeOther {
 		v.t.Fatalf("POST %s: %d %s", path, status, plain(body))
+	}
+}
+
+// receipt adds a file to an expense, as its page does.
+func (v *visitor) receipt(expense, name, content string) {
+	v.t.Helper()
+	var b bytes.Buffer
+	form := multipart.NewWriter(&b)
+	part, err := form.CreateFormFile("file", name)
+	if err == nil {
+		_, err = io.WriteString(part, content)
+	}
+	if err != nil || form.Close() != nil {
+		v.t.Fatal(err)
+	}
+	r, err := http.NewRequestWithContext(v.t.Context(), http.MethodPost, v.url+"/expenses/"+expense+"/receipts", &b)
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", form.FormDataContentType())
+	r.Header.Set("Sec-Fetch-Site", "same-origin")
+	if status, body := v.send(r); status != http.StatusSeeOther {
+		v.t.Fatalf("add %s: %d %s", name, status, plain(body))
 	}
 }
 

@@ -48,6 +48,9 @@ func receiptsOf(rs []store.Receipt, e store.Expense, i store.ExpenseItem, pushes
 		item := views.Receipt{ID: r.ID, Name: r.Name, Detail: receiptTypes[r.Type].word + ", " + size(r.Size),
 			Added: or(r.By, "somebody") + ", " + c.at(r.AddedAt), Remove: r.Removable(), LookedAt: "It is in " + platform}
 		receiptState(&item, r, platform, takes && !example, c)
+		if r.State == "" && takes && !example && r.Size > limit {
+			item.Word, item.Sub = "Kept here", "larger than "+platform+" takes: "+size(limit)+" at most"
+		}
 		out.Items = append(out.Items, item)
 	}
 	return out

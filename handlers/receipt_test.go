@@ -105,7 +105,8 @@ func TestReceiptsOnTheirWay(t *testing.T) {
 	s := newSite(t)
 	v := s.person(store.Finance)
 	c := s.company("Northwind", "GBP", store.Linked)
-	path := expenseURL(s.expenses(v.user, c, 1)[0])
+	ids := s.expenses(v.user, c, 2)
+	path, other := expenseURL(ids[0]), expenseURL(ids[1])
 	v.upload(path+"/receipts", file{"lunch.pdf", pdf})
 	v.post(path + "/push")
 	done := accepted("op-1", store.OutcomeSuccess)
@@ -126,4 +127,14 @@ func TestReceiptsOnTheirWay(t *testing.T) {
 	mustContain(t, v.page(path), "Uploaded", "The receipt lunch.pdf is in the ledger")
 	v.post(path + "/receipts/1/delete")
 	mustContain(t, v.page(path), "lunch.pdf is in the ledger, or on its way there, so it stays.")
+
+	// What cannot go is said before the push. It may have been added before the company had this package.
+	_, err := s.store.AddReceipt(t.Context(), v.user, ids[1], store.NewReceipt{Name: "scan.pdf", Type: "application/pdf", Content: []byte(pdf + strings.Repeat("x", 4_000_000))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustContain(t, v.page(other), "Kept here", "larger than Xero takes: 4 MB at most")
+	s.exec(`UPDATE connections SET platform_key = 'pqsw', platform_name = 'QuickBooks Desktop'`)
+	mustContain(t, v.page(other), "Kept here", "QuickBooks Desktop takes no receipts through Codat: they are kept here only.")
+	mustNotContain(t, v.page(other), "Uploaded to QuickBooks Desktop", "Not uploaded yet", "larger than")
 }

@@ -108,9 +108,14 @@ func (tx *Tx) AbsentByPerson(ctx context.Context, by User, expenseID int64, f Fa
 		if _, err := tx.FinishStep(ctx, stepID, Outcome{Status: OutcomeFailed, Failure: f, Source: "person"}); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, `UPDATE push_steps SET ask_at = clock() + interval '5 min' WHERE id = $1 AND operation_key IS NOT NULL`, stepID)
-		return err
+		return tx.askLater(ctx, stepID)
 	})
+}
+
+// askLater has Codat asked about a step that a person declared not to be in the ledger: it may succeed after all.
+func (tx *Tx) askLater(ctx context.Context, stepID int64) error {
+	_, err := tx.ExecContext(ctx, `UPDATE push_steps SET ask_at = clock() + interval '5 min' WHERE id = $1 AND operation_key IS NOT NULL`, stepID)
+	return err
 }
 
 // AskAgain has Codat asked once more about a push that needs checking: for its operation, or by looking for it.

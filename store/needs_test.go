@@ -73,6 +73,21 @@ func TestOneAccountForAllWhoNeedIt(t *testing.T) {
 	if found, err := w.AccountMatches(t.Context(), w.connection, "TRAVEL"); err != nil || !slices.Equal(found, []string{"a1"}) {
 		t.Errorf("the new account is found as %v, error %v", found, err)
 	}
+
+	// A ledger that does not know the account yet is read again, which has to wait while its connection is down.
+	if _, err := w.sql().Exec(`UPDATE connections SET status = 'Unlinked'`); err != nil {
+		t.Fatal(err)
+	}
+	unknown := failure("account_not_found")
+	unknown.Unknown = true
+	settle(t, w.Store, claims[0], begin(t, w.Store, claims[0]), store.Settlement{Failed: unknown})
+	first, err := strconv.ParseInt(claims[0].Subject, 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, s := w.push(first); w.status(first) != store.OnHold || s.State != store.StepReady || s.WaitReason != "ledger_sync" {
+		t.Errorf("sent again after its ledger is read: %s, its step %+v", w.status(first), s)
+	}
 }
 
 func TestAccountThatCannotBeMade(t *testing.T) {

@@ -42,12 +42,12 @@ func (s *Store) ReceiptContent(ctx context.Context, id int64) ([]byte, error) {
 }
 
 // uploadReceipts makes the steps of the receipts of those expenses that are in the ledger by now, and whose package takes receipts.
-// Where Codat has not said yet which record an expense became, they wait for that.
+// Where Codat is still asked which record an expense became, they wait for that.
 func (tx *Tx) uploadReceipts(ctx context.Context, expenseIDs []int64) error {
 	var made []int64
 	err := tx.SelectContext(ctx, &made, `
 		WITH due AS (
-			SELECT r.id, r.company_id, r.name, r.expense_id, p.id AS push_id, p.connection_id, c.record_id IS NOT NULL AS known
+			SELECT r.id, r.company_id, r.name, r.expense_id, p.id AS push_id, p.connection_id, c.record_id IS NOT NULL OR c.ask_at IS NULL AS known
 			FROM receipts r JOIN expenses e ON e.id = r.expense_id AND e.status = 'complete'
 				JOIN pushes p ON p.id = e.push_id AND p.state = 'complete' AND p.takes_receipts JOIN push_steps c ON c.id = p.cost_step_id
 			WHERE r.expense_id = ANY($1) AND r.step_id IS NULL),
@@ -69,7 +69,7 @@ func (tx *Tx) uploadReceipts(ctx context.Context, expenseIDs []int64) error {
 	return nil
 }
 
-// receiptsReady lets the receipts of a cost go on that waited for its record's id.
+// receiptsReady lets the receipts of a cost go on that waited for its record's id: it is known, or nobody will tell.
 func (tx *Tx) receiptsReady(ctx context.Context, costStepID int64) error {
 	res, err := tx.ExecContext(ctx, `
 		UPDATE push_steps s SET state = 'ready', next_try_at = clock() FROM pushes p JOIN push_needs n ON n.push_id = p.id
@@ -127,6 +127,32 @@ func (tx *Tx) lateReceipt(ctx context.Context, s settledStep, o Outcome) error {
 	return nil
 }
 
+// CutOffReceipts fails the receipts of which nothing was accepted and whose connection is deleted, or replaced by another one that is
+// Linked. In the books behind that, the same id may be another expense's.
+func (s *Store) CutOffReceipts(ctx context.Context, f Failure) error {
+	return s.InTx(ctx, func(tx *Tx) error {
+		var cut []settledStep
+		err := tx.SelectContext(ctx, &cut, `
+			UPDATE push_steps SET state = 'failed', settled_at = clock(), wait_reason = '', ask_at = NULL, error = $1::jsonb
+			WHERE id IN (
+				SELECT s.id FROM connections old JOIN companies co ON co.id = old.company_id
+					JOIN push_steps s ON s.connection_id = old.id AND s.state = 'ready' AND s.kind = 'attachment' AND NOT s.doubt
+				WHERE old.deleted_at IS NOT NULL
+					OR old.status <> 'Linked' AND EXISTS (SELECT 1 FROM `+accountingOf+` cn WHERE cn.status = 'Linked' AND cn.id <> old.id)
+				ORDER BY s.id FOR UPDATE OF s SKIP LOCKED)
+			RETURNING `+settledColumns, jsonOrNull(f.Fact))
+		if err != nil {
+			return fmt.Errorf("cut off receipts: %w", err)
+		}
+		for _, step := range cut {
+			if err := tx.receiptSettled(ctx, step, f); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
 // RetryReceipt uploads a receipt once more whose upload failed, under a new key; ErrReceiptSettled when it has not.
 func (s *Store) RetryReceipt(ctx context.Context, by User, expenseID, id int64) error {
 	return s.withReceipt(ctx, expenseID, id, func(tx *Tx, e Expense, r Receipt) error {
@@ -144,6 +170,9 @@ func (s *Store) ReceiptAbsent(ctx context.Context, by User, expenseID, id int64,
 			return ErrReceiptSettled
 		}
 		if _, err := tx.FinishStep(ctx, *r.StepID, Outcome{Status: OutcomeFailed, Failure: f, Source: "person"}); err != nil {
+			return err
+		}
+		if err := tx.askLater(ctx, *r.StepID); err != nil {
 			return err
 		}
 		return tx.uploadAgain(ctx, by, e, r)

@@ -560,16 +560,20 @@ func (tx *Tx) sendAfterSync(ctx context.Context, s settledStep) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("look for fresh records: %w", err)
 	}
-	_, err = tx.ExecContext(ctx, `
+	var next int64
+	err = tx.GetContext(ctx, &next, `
 		WITH step AS (
 			INSERT INTO push_steps (company_id, connection_id, kind, subject, label, state, resynced, next_try_at, wait_reason, ask_at)
 			SELECT company_id, connection_id, kind, subject, label, 'ready', true, clock() + interval '10 min', 'ledger_sync', clock()
 			FROM push_steps WHERE id = $1 RETURNING id, company_id),
 		need AS (
 			INSERT INTO push_needs (push_id, step_id, company_id, position) SELECT $2, id, company_id, 1001 FROM step)
-		UPDATE pushes SET cost_step_id = step.id FROM step WHERE pushes.id = $2`, s.ID, push.ID)
+		UPDATE pushes SET cost_step_id = step.id FROM step WHERE pushes.id = $2 RETURNING cost_step_id`, s.ID, push.ID)
 	if err != nil {
 		return false, fmt.Errorf("send after sync: %w", err)
+	}
+	if err := tx.holdIfDown(ctx, next); err != nil {
+		return false, err
 	}
 	tx.changed(WorkChanged, 0)
 	return true, tx.expensesChanged(ctx, s.ID)

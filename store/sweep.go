@@ -186,6 +186,9 @@ func (s *Store) Answered(ctx context.Context, stepID int64, o Outcome) error {
 		if err != nil {
 			return fmt.Errorf("end question: %w", err)
 		}
+		if o.Status == OutcomeSuccess && o.RecordID == "" {
+			return tx.receiptsReady(ctx, stepID)
+		}
 		return nil
 	})
 }
@@ -334,8 +337,10 @@ func (s *Store) OperationLost(ctx context.Context, stepID int64, f Failure) erro
 		}
 		switch {
 		case step.State != StepPending:
-			_, err := tx.ExecContext(ctx, `UPDATE push_steps SET ask_at = NULL WHERE id = $1 AND state <> 'looking'`, stepID)
-			return err
+			if _, err := tx.ExecContext(ctx, `UPDATE push_steps SET ask_at = NULL WHERE id = $1 AND state <> 'looking'`, stepID); err != nil {
+				return err
+			}
+			return tx.receiptsReady(ctx, stepID)
 		case step.Kind == DirectCostStep:
 			return tx.giveUp(ctx, stepID, f)
 		}
@@ -347,7 +352,7 @@ func (tx *Tx) giveUp(ctx context.Context, stepID int64, f Failure) error {
 	var step settledStep
 	err := tx.GetContext(ctx, &step, `
 		UPDATE push_steps SET state = 'needs_checking', settled_at = clock(), lease = NULL, lease_until = NULL, error = $2::jsonb, wait_reason = '',
-			sync_id = NULL, absent_at = NULL, ask_at = NULL
+			sync_id = NULL, absent_at = NULL, ask_at = CASE WHEN kind = 'attachment' AND operation_key IS NOT NULL THEN clock() + interval '8 min' END
 		WHERE id = $1 RETURNING `+settledColumns, stepID, jsonOrNull(f.Fact))
 	if err != nil {
 		return fmt.Errorf("give up step: %w", err)

@@ -20,6 +20,8 @@ const (
 	CauseCompanyGone          Cause = "company_gone"            // deleted from Codat
 	CauseNoReceipts           Cause = "receipts_not_taken"      // by the accounting software
 	CauseReceiptTooLarge      Cause = "receipt_too_large"       // subject: what it takes at most
+	CauseReceiptNowhere       Cause = "receipt_record_unknown"  // nobody said which record the expense became
+	CauseReceiptCutOff        Cause = "receipt_cut_off"         // its connection was replaced or deleted before it was sent
 	CauseClaimedTwice         Cause = "operation_claimed_twice" // two of our writes have one operation
 )
 

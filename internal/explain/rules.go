@@ -848,6 +848,20 @@ var rules = []rule{
 		who:   anyone, link: LinkNone,
 	},
 	{
+		cause: CauseReceiptNowhere,
+		text:  "Codat does not say which record the expense became in {platform}, so there is nothing to attach the receipt to.",
+		short: "Not known which record the expense is",
+		do:    "Attach it in {platform} itself.",
+		who:   anyone, link: LinkNone,
+	},
+	{
+		cause: CauseReceiptCutOff,
+		text:  "The connection that the expense went through was replaced or deleted before the receipt was sent.",
+		short: "The connection was replaced or deleted",
+		do:    "Attach it in {platform} itself. If that connection comes back, retry.",
+		who:   anyone, link: LinkNone,
+	},
+	{
 		cause: "receipt_without_expense",
 		when:  []pattern{says(`no direct (?:cost|income) was found|(?:record|transaction|direct cost) (?:was )?not found`).of("attachment"), answered(404).of("attachment")},
 		text:  "{Platform} does not have this expense any more, so there is nothing to attach the receipt to.",

@@ -40,6 +40,9 @@ type upload struct {
 
 func attachmentBody(ctx context.Context, s *store.Store, c store.Claim) ([]byte, error) {
 	u, err := s.Upload(ctx, c.ID)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, store.ErrLeaseLost // somebody settled it, and a person removed the receipt or had it uploaded again
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -50,7 +53,7 @@ func attachmentBody(ctx context.Context, s *store.Store, c store.Claim) ([]byte,
 	case u.Size > most:
 		return nil, &cannotSend{explain.CauseReceiptTooLarge, fmt.Sprintf("%d MB", most/1_000_000)}
 	case u.RecordID == nil:
-		return nil, errors.New("the expense's record is not known")
+		return nil, &cannotSend{cause: explain.CauseReceiptNowhere}
 	}
 	return json.Marshal(upload{Receipt: u.ReceiptID, To: codat.RecordRef{ID: *u.RecordID, DataType: u.RecordType}, File: u.Name, Type: u.Type, Size: u.Size,
 		SHA256: u.Digest, Folder: platformOf(c.PlatformKey).receiptFolder})
@@ -79,7 +82,8 @@ func uploadOf(body []byte) (upload, error) {
 
 // lookForReceipts looks at their expenses in the ledger for receipts in doubt. One of that name and size is the one. None, twice, a
 // minute apart, means that it was never accepted, unless an operation in the history may be it, or a file of that size has another
-// name: then only a person can tell, after a while.
+// name: then only a person can tell, after a while. So it is where Codat does not list the files of a package: a refusal about one
+// receipt does not keep the others waiting.
 func (s *Sweeper) lookForReceipts(ctx context.Context, sw store.Sweep, steps []store.SweepStep, h history) error {
 	for _, step := range steps {
 		if err := s.lookForReceipt(ctx, sw, step, h); err != nil {
@@ -98,17 +102,17 @@ func (s *Sweeper) lookForReceipt(ctx context.Context, sw store.Sweep, step store
 	if err != nil {
 		e, answered := errors.AsType[*codat.Error](err)
 		switch {
-		case answered && late(sw, step):
-			return s.Store.GiveUp(ctx, step.ID, known(explain.CauseLostReply, "")) // a package whose files Codat does not list
-		case answered && e.HTTPStatus == http.StatusNotFound: // its expense is gone, which is no trouble of the others
-			return nil
+		case !answered || e.HTTPStatus != http.StatusNotFound && e.HTTPStatus != http.StatusBadRequest && e.HTTPStatus < 500: // of more than this receipt
+			return err
+		case !late(sw, step):
+			return nil // and is asked again: looking was put off when it was claimed
 		}
-		return err // and is asked again: looking was put off when it was claimed
+		return s.Store.GiveUp(ctx, step.ID, known(explain.CauseLostReply, ""))
 	}
 	alike := false
 	for _, f := range files {
 		if f.Name == u.File && f.FileSize == u.Size {
-			return s.Store.Found(ctx, step.ID, u.To.ID)
+			return s.foundReceipt(ctx, step, u, f, h)
 		}
 		alike = alike || f.Name == u.File || f.FileSize == u.Size
 	}
@@ -120,6 +124,17 @@ func (s *Sweeper) lookForReceipt(ctx context.Context, sw store.Sweep, step store
 		return s.Store.GiveUp(ctx, step.ID, known(explain.CauseLostReply, ""))
 	}
 	return s.Store.Synced(ctx, step.ID, "", patience(sw, step, 30*time.Second, 10*time.Minute))
+}
+
+// foundReceipt takes the file's operation for the step's own where the history says which one it is, so that it does not pass for
+// another program's.
+func (s *Sweeper) foundReceipt(ctx context.Context, step store.SweepStep, u upload, f codat.Attachment, h history) error {
+	for _, op := range h.uploads(step, u) {
+		if step.OperationKey == nil && op.Status == codat.PushSuccess && len(op.Changes) > 0 && op.Changes[0].AttachmentID == f.ID && f.ID != "" {
+			return s.Store.Adopt(ctx, step.ID, op.PushOperationKey, outcome(op, step.Kind, step.PlatformName, "history"))
+		}
+	}
+	return s.Store.Found(ctx, step.ID, u.To.ID)
 }
 
 // uploads are the operations that may be that upload. One that has not ended does not say whether it is of a file.

@@ -162,15 +162,47 @@ func TestReceiptsReachTheLedgerOnce(t *testing.T) {
 func TestReceiptsThatPackagesDoNotTake(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
-	if o, ok := d.offices["pqsw"]; ok {
-		if r := d.receipt(d.withReceipt(o, "1")); r.StepID != nil {
-			t.Errorf("an upload to QuickBooks Desktop: %+v", r)
-		}
+	desktop := d.withReceipt(d.offices["pqsw"], "1")
+	if e, err := d.store.Expense(t.Context(), desktop); err != nil || e.Status != store.Complete || d.receipt(desktop).StepID != nil {
+		t.Errorf("QuickBooks Desktop: %s, %v, %+v", e.Status, err, d.receipt(desktop))
 	}
 	o := d.offices["gbol"]
 	e := d.withReceipt(o, strings.Repeat("x", 4_000_001))
 	d.wantReceipt("too large", e, store.StepFailed, o, 0)
 	if r := d.receipt(e); r.Cause != "receipt_too_large" || r.FirstSentAt != nil || !r.Removable() {
 		t.Errorf("too large: %+v", r)
+	}
+}
+
+// A receipt that cannot reach its expense any more says so, and does not wait for ever.
+func TestReceiptsThatHaveNowhereToGo(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	d.script()
+	o := d.offices["gbol"]
+	for cause, trouble := range map[string]string{
+		"receipt_record_unknown": `UPDATE push_steps SET record_id = NULL, ask_at = NULL WHERE kind = 'directCost'`,
+		"receipt_cut_off":        `UPDATE connections SET deleted_at = clock()`,
+	} {
+		ids, err := d.store.AddExpenses(t.Context(), d.by, []store.NewExpense{d.plainExpense(o)})
+		if err == nil {
+			_, err = Press(t.Context(), d.store, d.by, Push, ids)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.drain()
+		d.db.MustExec(trouble)
+		_, err = d.store.AddReceipt(t.Context(), d.by, ids[0], store.NewReceipt{Name: "lunch.pdf", Type: "application/pdf", Content: []byte("%PDF-")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.drain()
+		d.sweep()
+		d.wantReceipt(cause, ids[0], store.StepFailed, o, 0)
+		if r := d.receipt(ids[0]); r.Cause != cause || r.FirstSentAt != nil {
+			t.Errorf("%s: failed for %s, sent at %v", cause, r.Cause, r.FirstSentAt)
+		}
+		d.db.MustExec(`UPDATE connections SET deleted_at = NULL`)
 	}
 }

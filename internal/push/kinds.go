@@ -15,7 +15,8 @@ type kind struct {
 	step     store.StepKind
 	path     string // of the record of attempts
 	dataType string // what Codat calls it in operations and syncs
-	// body builds the bytes to send. A *cannotSend error means that the step fails without a call to Codat.
+	// body builds the bytes to send. A *cannotSend error means that the step fails without a call to Codat,
+	// store.ErrLeaseLost that it is not to be sent any more.
 	body func(ctx context.Context, s *store.Store, c store.Claim) ([]byte, error)
 	send func(ctx context.Context, w *Worker, c store.Claim, body []byte) (codat.PushReply, error)
 }

@@ -129,8 +129,11 @@ func NotThere(ctx context.Context, s *store.Store, by store.User, expenseID int6
 }
 
 // replan moves pushes to the connection that has replaced theirs: plans of which nothing was sent are made anew, the others
-// need checking.
+// need checking. A receipt stays with the record that its expense became, and is not uploaded.
 func replan(ctx context.Context, s *store.Store) error {
+	if err := s.CutOffReceipts(ctx, known(explain.CauseReceiptCutOff, "")); err != nil {
+		return err
+	}
 	const batch = 200
 	for {
 		var stranded []store.Stranded

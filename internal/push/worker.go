@@ -117,6 +117,9 @@ func (w *Worker) send(ctx context.Context, c store.Claim) {
 			w.settle(ctx, log, c, 0, store.Settlement{Failed: &f})
 			return
 		}
+		if errors.Is(err, store.ErrLeaseLost) {
+			return
+		}
 		if err != nil {
 			log.Error("build body", "error", err)
 			w.settle(ctx, log, c, 0, store.Settlement{Again: backoff(c.Attempts + 2)})

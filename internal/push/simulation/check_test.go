@@ -72,6 +72,7 @@ func (w *world) checkBadges() {
 			}
 		}
 	}
+	w.checkReceipts()
 }
 
 // removed reports whether the accounting software had an expense and has it no more.
@@ -126,6 +127,7 @@ func (w *world) checkEnd() {
 		}
 	}
 	w.checkMadeOnce()
+	w.checkReceiptsEnd()
 	for _, d := range w.strings(`SELECT type || ' ' || verdict || ' ' || error FROM deliveries WHERE verdict IN ('new', 'set_aside')`) {
 		w.fail("a delivery was not applied: %s", d)
 	}

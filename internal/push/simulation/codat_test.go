@@ -23,6 +23,7 @@ type cloud struct {
 	agenda    []appointment
 	bag       []message // what is on its way to us
 	told      int       // messages written so far
+	attached  int       // files taken so far
 	pulls     map[string]*pull
 	refusing  int // every request gets this status …
 	until     time.Time
@@ -45,6 +46,9 @@ type habits struct {
 	knowsOnlyRead bool          // what a cost refers to must have been read by Codat, not only be in the ledger
 	platform      string        // its key
 	wordless      bool          // an operation does not say which record it made
+
+	attachesAtOnce bool // an upload has no operation
+	hidesFiles     bool // it does not list the files at a record
 }
 
 var platformNames = map[string]string{"gbol": "Xero", "qhyg": "QuickBooks Online", "fbrh": "FreeAgent"}
@@ -80,6 +84,7 @@ type record struct {
 	total                     json.Number
 	note                      string // of a cost: which expense it is, whatever became of its reference
 	gone                      bool   // deleted in the accounting software
+	files                     []*file
 	op                        *operation
 }
 
@@ -97,6 +102,9 @@ type operation struct {
 	made       *record
 	problem    [2]string // field and message
 	open       bool      // more is to come of it
+
+	file *file  // of an upload, and
+	to   string // the cost it is for
 }
 
 // request is what Codat keeps of a key.
@@ -140,7 +148,7 @@ func newCloud(chance *rand.Rand, now time.Time) *cloud {
 		page:        pick(chance, []int{2, 3, 1000, 1000}),
 		unsorted:    chance.IntN(4) == 0, unique: chance.IntN(3) > 0, knowsOnlyRead: chance.IntN(3) == 0,
 		platform: pick(chance, []string{"gbol", "gbol", "qhyg", "qhyg", "fbrh"}),
-		wordless: chance.IntN(12) == 0,
+		wordless: chance.IntN(12) == 0, attachesAtOnce: chance.IntN(5) == 0, hidesFiles: chance.IntN(8) == 0,
 	}
 	return c
 }
@@ -372,14 +380,20 @@ func (c *cloud) tell(generation string, body map[string]any, what string) {
 
 func (c *cloud) tellWrite(op *operation, status string) {
 	what := fmt.Sprintf("%s of %s", status, op.key)
-	ending := "unsuccessful"
-	payload := map[string]any{"id": op.key, "type": "Create", "referenceCompany": map[string]any{"id": op.connection.company.id}, "connectionId": op.connection.id,
+	ending, kind := "unsuccessful", "Create"
+	if op.file != nil {
+		kind = "UploadAttachment"
+	}
+	payload := map[string]any{"id": op.key, "type": kind, "referenceCompany": map[string]any{"id": op.connection.company.id}, "connectionId": op.connection.id,
 		"requestedOnDate": c.stamp(op.requested), "status": status}
 	if status == "Success" {
 		ending = "successful"
 		if op.made != nil && !c.habits.wordless {
 			payload["record"] = map[string]any{"id": op.made.id}
 		}
+	}
+	if op.file != nil && !c.habits.wordless { // its cost, whatever became of it
+		payload["record"], payload["attachmentId"] = map[string]any{"id": op.to}, op.file.id
 	}
 	if status != "Pending" {
 		c.tell("current", map[string]any{"eventType": op.dataType + ".write." + ending, "generatedDate": c.stamp(c.now), "payload": payload}, what)
@@ -464,7 +478,10 @@ func (c *cloud) answer(req *http.Request, body []byte, f fault) answer {
 			return refusal(404, "Data connection "+rest[1]+" not found")
 		}
 		if rest[2] == "push" {
-			return c.push(cn, rest[3], req.Header.Get("Idempotency-Key"), body, f)
+			return c.push(cn, strings.Join(rest[3:], "/"), req.Header.Get("Idempotency-Key"), body, f)
+		}
+		if len(rest) == 6 {
+			return c.files(cn, rest[4])
 		}
 		if len(rest) == 5 {
 			return c.one(cn, rest[3], rest[4])
@@ -591,6 +608,9 @@ func (c *cloud) opJSON(op *operation) map[string]any {
 		j["statusCode"] = 200
 		if op.made != nil && !c.habits.wordless {
 			j["changes"] = []any{map[string]any{"type": "Created", "recordRef": map[string]any{"id": op.made.id, "dataType": op.dataType}}}
+		}
+		if op.file != nil && !c.habits.wordless {
+			j["changes"] = []any{map[string]any{"type": "AttachmentUploaded", "recordRef": map[string]any{"id": op.to, "dataType": op.dataType}, "attachmentId": op.file.id}}
 		}
 	case "Failed":
 		j["statusCode"], j["errorMessage"] = 400, "Push failed: see validation for more information"

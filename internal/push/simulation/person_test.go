@@ -15,6 +15,7 @@ var acts = weighted[func(w *world)]{
 	{(*world).press, 20}, {(*world).edit, 6}, {(*world).withdraw, 4}, {(*world).decide, 12}, {(*world).pause, 2}, {(*world).resume, 3}, {(*world).probe, 2},
 	{(*world).enterAnother, 5}, {(*world).unlink, 2}, {(*world).relink, 5}, {(*world).sever, 2}, {(*world).replace, 2}, {(*world).removeConnection, 1},
 	{(*world).removeCompany, 1}, {(*world).removeRecord, 1}, {(*world).refuse, 1}, {(*world).somebodyElse, 2},
+	{(*world).addReceipt, 9}, {(*world).removeReceipt, 2}, {(*world).decideReceipts, 8},
 }
 
 func (w *world) some() []int64 {

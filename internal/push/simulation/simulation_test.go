@@ -16,7 +16,7 @@ import (
 var (
 	seed      = flag.Uint64("seed", 0, "tell this one history again")
 	first     = flag.Uint64("first", 1, "the seed of the first history")
-	histories = flag.Int("histories", 150, "how many histories to live through")
+	histories = flag.Int("histories", 135, "how many histories to live through")
 	tell      = flag.Bool("tell", false, "tell the history of -seed even if nothing is wrong with it")
 )
 
@@ -72,6 +72,9 @@ func history(ctx context.Context, s *stage, seed uint64) *world {
 	w := newWorld(ctx, s, rand.New(rand.NewPCG(seed, 0)))
 	defer w.bury()
 	w.begin(pick(w.chance, []int{1, 1, 1, 2}), 1+w.chance.IntN(4))
+	if often(w.chance, 35) {
+		w.beginBooked()
+	}
 	for range 30 + w.chance.IntN(120) {
 		w.tellTime()
 		moves.pick(w.chance)(w)
@@ -91,8 +94,12 @@ func history(ctx context.Context, s *stage, seed uint64) *world {
 					w.decideAbout(e)
 				}
 			}
+			for _, r := range w.receipts {
+				w.decideReceipt(r)
+			}
 			w.rest()
 		}
+		w.checkReceiptsDone()
 	}
 	return w
 }
@@ -228,13 +235,22 @@ func (w *world) atRest() bool {
 	if len(w.cloud.travels) > 0 || len(w.strings(`SELECT kind FROM push_steps s JOIN companies c ON c.id = s.company_id
 			JOIN connections cn ON cn.id = s.connection_id
 		WHERE s.state = 'sending' OR s.state = 'ready' AND s.doubt OR
-			s.state <> 'pending' AND c.deleted_at IS NULL AND cn.status = 'Linked' AND s.ask_at < clock() + interval '20 min'
+			c.deleted_at IS NULL AND (s.kind = 'attachment' AND s.state = 'looking' OR cn.status = 'Linked' AND (
+				s.state <> 'pending' AND s.ask_at < clock() + interval '20 min' OR s.kind = 'attachment' AND s.state = 'ready' AND cn.deleted_at IS NULL))
+		UNION ALL SELECT type FROM deliveries WHERE verdict = 'new'
 		UNION ALL SELECT name FROM companies WHERE reading_until > clock() -- of a process that was killed`)) > 0 {
 		return false
 	}
 	for _, s := range w.look() {
 		if op := w.cloud.pending(s); s.Status == store.InProgress && (op == nil || op.open) {
 			return false
+		}
+	}
+	for _, a := range w.lookAtReceipts() {
+		if a.State != nil && *a.State == store.StepPending {
+			if op := w.cloud.operation(a.Op); op == nil || op.open || op.status != "Pending" {
+				return false
+			}
 		}
 	}
 	return true

@@ -75,9 +75,11 @@ type world struct {
 	running   *routine
 	back      chan bool // a routine waits or (true) has ended
 	expenses  []*expense
+	receipts  []*receipt
 	told      []string // what happened
 	wrong     []string // what must not have
 	straight  bool     // nothing is interrupted
+	hasty     bool     // the person does not wait for receipts that may still arrive
 }
 
 // expense is one that the person of this history entered. Its note says which one it is, whatever else is edited; so does the
@@ -90,7 +92,7 @@ type expense struct {
 }
 
 func newWorld(ctx context.Context, s *stage, chance *rand.Rand) *world {
-	w := &world{stage: s, ctx: ctx, chance: chance, began: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC), back: make(chan bool)}
+	w := &world{stage: s, ctx: ctx, chance: chance, began: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC), back: make(chan bool), hasty: often(chance, 15)}
 	w.cloud = newCloud(chance, w.began)
 	w.cloud.say = w.say
 	return w
@@ -120,6 +122,7 @@ func (w *world) story() string {
 	lines = append(lines, w.strings(`SELECT 'push ' || row_to_json(p)::text FROM (SELECT id, expense_id AS expense, connection_id AS link, cost_step_id AS cost, state, cause, subject,
 		(SELECT array_agg(step_id) FROM push_needs WHERE push_id = pushes.id) AS needs FROM pushes ORDER BY id) p`)...)
 	lines = append(lines, w.strings(`SELECT 'link ' || row_to_json(c)::text FROM (SELECT id, company_id AS company, codat_id, status, deleted_at FROM connections ORDER BY id) c`)...)
+	lines = append(lines, w.strings(`SELECT 'receipt ' || row_to_json(r)::text FROM (SELECT id, expense_id AS expense, name, step_id AS step, cause, subject FROM receipts ORDER BY id) r`)...)
 	return strings.Join(append(lines, w.wrong...), "\n")
 }
 
@@ -173,6 +176,11 @@ func (w *world) enter(co *company, category, supplier string) *expense {
 	e.id = ids[0]
 	w.expenses = append(w.expenses, e)
 	w.say("person: enters %s (%s, %s, %s)", e.note, n.Reference, category, supplier)
+	if often(w.chance, 40) {
+		for range 1 + w.chance.IntN(2) {
+			w.addReceiptTo(e)
+		}
+	}
 	return e
 }
 

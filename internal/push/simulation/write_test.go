@@ -160,11 +160,24 @@ func (c *cloud) accept(cn *connection, path string, body []byte, f fault) answer
 	if cn.status != "Linked" {
 		return refusal(400, "The data connection is not linked")
 	}
-	op := &operation{key: fmt.Sprintf("op-%d", len(c.ops)+1), connection: cn, dataType: pathTypes[path], status: "Pending", requested: c.now, open: true}
+	if to, upload := strings.CutSuffix(path, "/attachment"); upload {
+		return c.upload(cn, strings.TrimPrefix(to, "directCosts/"), body, f)
+	}
+	op := &operation{key: fmt.Sprintf("op-%d", len(c.ops)+1), connection: cn, dataType: pathTypes[path], requested: c.now}
 	op.read(body)
+	return c.begin(op, f)
+}
+
+// begin works on an operation.
+func (c *cloud) begin(op *operation, f fault) answer {
+	op.status = "Pending"
 	c.ops = append(c.ops, op)
 	p := c.plan()
-	c.say("Codat: accepts %s of %s %s%s; %s after %s", op.key, op.dataType, op.content.name, op.content.note, p.ends, p.after.Round(time.Second))
+	of := op.content.name + op.content.note
+	if op.file != nil {
+		of = op.file.name
+	}
+	c.say("Codat: accepts %s of %s %s; %s after %s", op.key, op.dataType, of, p.ends, p.after.Round(time.Second))
 	op.open = p.ends != ""
 	switch {
 	case f == final || p.after == 0:
@@ -271,11 +284,16 @@ func (c *cloud) write(op *operation, silent bool) {
 		c.fail(op, field, message)
 		return
 	}
-	r := op.content
-	r.id = fmt.Sprintf("rec-%d", len(cn.books.records)+1)
-	cn.books.records = append(cn.books.records, &r)
-	op.made, op.open = &r, false
-	c.say("Codat: %s is in the books as %s", op.key, r.id)
+	op.open = false
+	if op.file != nil {
+		c.attach(op)
+	} else {
+		r := op.content
+		r.id = fmt.Sprintf("rec-%d", len(cn.books.records)+1)
+		cn.books.records = append(cn.books.records, &r)
+		op.made = &r
+		c.say("Codat: %s is in the books as %s", op.key, r.id)
+	}
 	if !silent {
 		op.status, op.completed = "Success", c.now
 		c.tellWrite(op, "Success")
@@ -306,6 +324,12 @@ func (c *cloud) objection(op *operation) (field, message string) {
 			}
 		}
 		return false
+	}
+	if op.file != nil {
+		if op.connection.cost(op.to) == nil {
+			return "", "No direct cost was found with ID " + op.to
+		}
+		return "", ""
 	}
 	if op.dataType != "directCosts" {
 		for _, r := range op.connection.books.records {
