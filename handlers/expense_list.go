@@ -72,7 +72,7 @@ func (h *Handlers) expensesPage(w http.ResponseWriter, r *http.Request, who stor
 	page.Views = savedViews(saved, l)
 	shown := make([]int64, 0, len(list.Items))
 	for _, i := range list.Items {
-		page.Rows = append(page.Rows, expenseRow(i, h.Location))
+		page.Rows = append(page.Rows, expenseRow(i, s.clock.in))
 		shown = append(shown, i.ID)
 	}
 	page.Live, page.Show = expensesTopic, show(shown...)

@@ -183,7 +183,7 @@ func (h *Handlers) formPage(w http.ResponseWriter, r *http.Request, who store.Us
 		Currencies: currencies(orNone(company.BaseCurrency)),
 	}
 	if !f.Has("date") {
-		form.Date = s.clock.now.In(h.Location).Format(time.DateOnly)
+		form.Date = s.clock.now.In(s.clock.in).Format(time.DateOnly)
 	}
 	if f.Has("more") {
 		form.Lines = append(form.Lines, views.FormLine{})

@@ -60,7 +60,7 @@ func (h *Handlers) expensePage(w http.ResponseWriter, r *http.Request, who store
 	c := s.clock
 	page := views.ExpensePage{
 		Frame: s.Frame, ID: id, Reference: e.Reference, Badge: expenseBadge(i, c), Amount: store.FormatAmount(e.Total, e.Currency),
-		Action: rowAction(i), Story: story(e, activities, pushes, deliveries, s.May, c), TimesIn: c.zoneName(), Facts: expenseFacts(e, i, activities, c),
+		Action: rowAction(i), Story: story(e, activities, pushes, deliveries, s.May, c), Facts: expenseFacts(e, i, activities, c),
 		Note: e.Note, Ledger: platformOr(i.Platform), Withdraw: i.Unsent, Edit: e.Status.Editable(), Delete: e.PushID == nil && e.Status != store.Handled,
 		List: list.url(), Keep: list.kept(),
 	}

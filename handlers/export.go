@@ -80,12 +80,13 @@ func (h *Handlers) export(kind exportKind) personal {
 			return err
 		}
 		f := readFilter(r.URL.Query(), companies)
+		in := h.zoneOf(who)
 		now, err := h.Store.Now(ctx)
 		if err != nil {
 			return err
 		}
 		w.Header().Set("Content-Type", kind.mime)
-		w.Header().Set("Content-Disposition", fmt.Sprintf(`attachment; filename="expenses-%s.%s"`, now.In(h.Location).Format(time.DateOnly), kind.extension))
+		w.Header().Set("Content-Disposition", fmt.Sprintf(`attachment; filename="expenses-%s.%s"`, now.In(in).Format(time.DateOnly), kind.extension))
 		w.Header().Set("Cache-Control", "no-store")
 		if r.Method == http.MethodHead {
 			return nil
@@ -96,7 +97,7 @@ func (h *Handlers) export(kind exportKind) personal {
 		}
 		defer h.exports.end(who.ID)
 		out := &patient{w: w, control: http.NewResponseController(w)}
-		n, err := writeExport(ctx, h.Store, f, kind, h.Location, out)
+		n, err := writeExport(ctx, h.Store, f, kind, in, out)
 		if err != nil && out.begun {
 			h.Log.Warn("export ended early", "by", who.Email, "kind", kind.extension, "expenses", n, "err", err)
 			panic(http.ErrAbortHandler)
@@ -149,6 +150,7 @@ var exportColumns = []xlsx.Column{
 	{Heading: "description", Width: 32}, {Heading: "category", Width: 24}, {Heading: "currency", Width: 9}, {Heading: "net", Width: 13},
 	{Heading: "tax", Width: 13}, {Heading: "total", Width: 13}, {Heading: "paid_from", Width: 20}, {Heading: "status", Width: 16},
 	{Heading: "status_since", Width: 20}, {Heading: "cause", Width: 44}, {Heading: "ledger_record", Width: 38}, {Heading: "note", Width: 30},
+	{Heading: "time_zone", Width: 18},
 }
 
 // exportCause is why the newest push failed, or needs checking, in a sentence or two.
@@ -189,7 +191,7 @@ func (s *csvSheet) add(x store.ExportedExpense) error {
 		csvfile.Escape(x.Company), csvfile.Escape(x.Reference), x.IssueDate.Format(time.DateOnly), csvfile.Escape(x.Supplier),
 		csvfile.Escape(x.Description), csvfile.Escape(x.Category), x.Currency, exactly(x.Net, x.Currency), exactly(x.Tax, x.Currency),
 		exactly(x.Total, x.Currency), csvfile.Escape(x.PaidFrom), statusWords[x.Status], x.StatusAt.In(s.in).Format(time.RFC3339),
-		csvfile.Escape(exportCause(x)), csvfile.Escape(x.RecordID), csvfile.Escape(x.Note))
+		csvfile.Escape(exportCause(x)), csvfile.Escape(x.RecordID), csvfile.Escape(x.Note), zoneName(s.in))
 	return s.out.Write(s.fields)
 }
 
@@ -232,6 +234,7 @@ func (s xlsxSheet) add(x store.ExportedExpense) error {
 	s.Text(exportCause(x))
 	s.Text(x.RecordID)
 	s.Text(x.Note)
+	s.Text(zoneName(s.in))
 	return s.End()
 }
 

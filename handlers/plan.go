@@ -84,7 +84,7 @@ func (h *Handlers) planPage(w http.ResponseWriter, r *http.Request, who store.Us
 	if err != nil {
 		return err
 	}
-	part, title, err := h.planPart(ctx, p)
+	part, title, err := h.planPart(ctx, p, h.zoneOf(who))
 	if err != nil {
 		return err
 	}

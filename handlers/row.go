@@ -20,7 +20,7 @@ var statusWords = map[store.ExpenseStatus]string{
 	store.Handled:       "Handled outside",
 }
 
-// expenseRow is an expense in a list. It is the same for everybody, and may stay on a screen for hours: its times are times
+// expenseRow is an expense in a list. It is the same for everybody in a zone, and may stay on a screen for hours: its times are times
 // of day, not "4 min ago".
 func expenseRow(i store.ExpenseItem, in *time.Location) views.Row {
 	c := clock{i.Now, in}

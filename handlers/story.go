@@ -307,15 +307,3 @@ func answered(a store.Attempt) string {
 	}
 	return fmt.Sprintf("Codat gave no usable answer (HTTP %d)", *a.Status)
 }
-
-// zoneName is the zone of the times that a page shows: "Europe/Berlin (CET)", or what there is of that.
-func (c clock) zoneName() string {
-	name, short := c.in.String(), c.now.In(c.in).Format("MST")
-	if short[0] == '+' || short[0] == '-' {
-		short = "UTC" + short
-	}
-	if name == "Local" || name == short {
-		return short
-	}
-	return name + " (" + short + ")"
-}

@@ -143,7 +143,7 @@ func sampleExpense() ExpensePage {
 	return ExpensePage{
 		Frame: sampleFrame("EXP-2040", "/expenses", "expenses"), ID: 2040, Reference: "EXP-2040", Badge: badges[store.Failed],
 		Amount: "GBP 54.00", Action: "Retry", Edit: true, List: "/expenses?status=failed", Previous: "/expenses/2041?list=status%3Dfailed", Next: "/expenses/2036?list=status%3Dfailed",
-		Keep: Kept{true, "status=failed"}, TimesIn: "Europe/London (GMT)",
+		Keep: Kept{true, "status=failed"},
 		Preflight: &Preflight{Title: "What would fail", Items: []PreflightItem{
 			{true, "Xero books no expense without a contact, and this one names no supplier.", "Enter the supplier, or choose a contact for expenses without one.", Link{"Open the mapping", "/companies/9/mapping"}},
 			{false, "Supplier " + hostile + " has another currency in Xero, which may refuse the expense.", "Choose a supplier with this currency.", Link{}},
@@ -451,8 +451,8 @@ func samples() map[string]templ.Component {
 		"deliveries-filtered": Deliveries(sampleDeliveriesFiltered()), "delivery": Delivery(sampleDelivery()),
 		"settings": Settings(sampleSettings()), "settings-tested": Settings(sampleSettingsTested()),
 		"login": Login(LoginPage{Frame: nobody}), "login-refused": Login(LoginPage{nobody, "anna@example.com", "/expenses?q=" + hostile, "That email and password do not belong together."}),
-		"account":         Account(AccountPage{Frame: sampleFrame("Change password", "/account", "")}),
-		"account-refused": Account(AccountPage{sampleFrame("Change password", "/account", ""), "Your password now is not right."}),
+		"account":         Account(AccountPage{Frame: sampleFrame("Account", "/account", ""), TimesIn: "Europe/Berlin", Otherwise: "UTC"}),
+		"account-refused": Account(AccountPage{sampleFrame("Account", "/account", ""), "Berlin" + hostile, "UTC", map[string]string{"zone": "There is no such zone."}, "Your password now is not right."}),
 		"error":           Error(ErrorPage{sampleFrame("Not found", "", ""), 404, "There is no such expense. It may have been typed wrongly."}),
 		"error-nobody":    Error(ErrorPage{nobody, 503, "The database cannot be reached just now. Nothing was lost; try again in a moment."}),
 	}

@@ -211,7 +211,6 @@ type ExpensePage struct {
 	Reverse   *Reverse    // how it is taken back, when it is in the ledger
 	Delete    bool        // it was never pushed
 	Story     []StoryLine // oldest first
-	TimesIn   string      // the zone of all times on the page: "Europe/Berlin (CET)"
 	Messages  Link        // the webhooks about it, for administrators
 	Facts     []Fact      // date, supplier, company, connection, paid from, entered by
 	Lines     []LineItem
@@ -456,10 +455,13 @@ type LoginPage struct {
 	Problem string
 }
 
-// AccountPage is where a person changes their own password.
+// AccountPage is where a person changes their own password, and the zone that they are told times in.
 type AccountPage struct {
 	Frame
-	Problem string
+	TimesIn   string // that zone, "" for none of their own
+	Otherwise string // the zone of who has none: "Europe/London"
+	Problems  map[string]string
+	Problem   string // of the password
 }
 
 // ExpenseForm is the form for a new expense, or for one that is being changed, as filled in so far.
