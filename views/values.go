@@ -127,6 +127,7 @@ type ExpensesPage struct {
 
 	Filtered   bool   // something is chosen
 	OnlyStatus bool   // of a company or all, nothing but a status is
+	OwnCounts  bool   // the tabs count what is chosen, not everything
 	Past       bool   // the page is behind the last one
 	Drops      Drops  // of an empty list, which filters to drop
 	Clear      string // href without any filter
@@ -178,6 +179,8 @@ type Tab struct {
 	Href    string
 	Count   int
 	Current bool
+	More    bool // there are more than Count
+	Unknown bool // to count them would take long
 }
 
 // Chip is one filter in force, with the link that drops it.
