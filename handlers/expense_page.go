@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -157,10 +158,10 @@ func (h *Handlers) expenseItem(ctx context.Context, id int64) (store.ExpenseItem
 func expenseFacts(e store.Expense, i store.ExpenseItem, activities []store.Activity, c clock) []views.Fact {
 	facts := []views.Fact{
 		{Term: "Date", Text: day(e.IssueDate)},
-		{Term: "Supplier", Text: or(e.Supplier, "No supplier")},
+		{Term: "Supplier", Text: cmp.Or(e.Supplier, "No supplier")},
 		{Term: "Company", Text: i.Company, Link: companyURL(i.CompanyID)},
 		{Term: "Connection", Text: ledgerOf(i, c)},
-		{Term: "Paid from", Text: or(e.PaidFrom, "the company’s usual account")},
+		{Term: "Paid from", Text: cmp.Or(e.PaidFrom, "the company’s usual account")},
 	}
 	if e.Rate.Valid {
 		facts = append(facts, views.Fact{Term: "Exchange rate", Text: e.Rate.Decimal.Trim(0).String()})

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"net/url"
@@ -162,7 +163,7 @@ func (h *Handlers) planMoved(w http.ResponseWriter, r *http.Request, who store.U
 		return err
 	}
 	if !moved && !p.Of(who) {
-		return web.Forbidden("This is the plan of " + or(p.Actor, "somebody else") + ". Only who made it can start, pause or stop it.")
+		return web.Forbidden("This is the plan of " + cmp.Or(p.Actor, "somebody else") + ". Only who made it can start, pause or stop it.")
 	}
 	http.Redirect(w, r, planURL(p.ID), http.StatusSeeOther)
 	return nil

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -68,7 +69,7 @@ func (h *Handlers) planPart(ctx context.Context, p store.Plan, in *time.Location
 }
 
 func planFacts(p store.Plan, c clock) []views.Fact {
-	facts := []views.Fact{{Term: "Made by", Text: or(p.Actor, "somebody")}, {Term: "Made", Text: c.at(p.CreatedAt)}}
+	facts := []views.Fact{{Term: "Made by", Text: cmp.Or(p.Actor, "somebody")}, {Term: "Made", Text: c.at(p.CreatedAt)}}
 	if p.StartedAt != nil {
 		facts = append(facts, views.Fact{Term: "Started", Text: c.second(*p.StartedAt)})
 	}

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"cmp"
 	"strings"
 	"time"
 
@@ -61,9 +62,9 @@ func andNow(i store.ExpenseItem, c clock) string {
 		case i.ConnectionStatus != store.Linked && can:
 			return connectionTrouble(i, c)
 		case i.PushedAt != nil:
-			words = "withdrawn · " + or(words, "ready again")
+			words = "withdrawn · " + cmp.Or(words, "ready again")
 		}
-		return looksLike(or(words, "ready"), i)
+		return looksLike(cmp.Or(words, "ready"), i)
 	case store.InProgress:
 		return underWay(i, c)
 	case store.Complete:

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -40,7 +41,7 @@ func story(e store.Expense, activities []store.Activity, pushes []store.Push, de
 		}
 	}
 	for _, d := range slices.Backward(deliveries) {
-		m := moment{at: d.ReceivedAt, icon: "i-in", text: "Codat sent " + or(d.Type, "a message") + about[d.OperationKey]}
+		m := moment{at: d.ReceivedAt, icon: "i-in", text: "Codat sent " + cmp.Or(d.Type, "a message") + about[d.OperationKey]}
 		if d.Verdict == store.VerdictDuplicate {
 			m.text += ", which was known already"
 		}
@@ -186,7 +187,7 @@ func changes(detail json.RawMessage, currency string) []views.Change {
 	d := detailOf(detail)
 	var out []views.Change
 	for _, c := range d.Changed {
-		was, now := changedText(c.Field, c.Was, or(d.Currency, currency)), changedText(c.Field, c.Now, or(d.Currency, currency))
+		was, now := changedText(c.Field, c.Was, cmp.Or(d.Currency, currency)), changedText(c.Field, c.Now, cmp.Or(d.Currency, currency))
 		out = append(out, views.Change{Field: changedField(c.Field), Was: was, Now: now})
 	}
 	return out
@@ -245,7 +246,7 @@ func beforehand(s store.Step, p store.Push) bool {
 
 // stepName is "account Travel", or "expense EXP-1".
 func stepName(s store.Step) string {
-	return strings.ToLower(or(stepKinds[s.Kind], string(s.Kind))) + " " + s.Label
+	return strings.ToLower(cmp.Or(stepKinds[s.Kind], string(s.Kind))) + " " + s.Label
 }
 
 func attemptMoments(a store.Attempt, n needs) []moment {

@@ -87,7 +87,7 @@ func preview(ctx context.Context, s *store.Store, file io.Reader, f Format, made
 		return Preview{}, err
 	}
 	problems := byLine(append(b.problems, used...))
-	p := Preview{Columns: b.names, Unused: unused(b.names, f.Columns), Rows: b.rows, Expenses: len(fresh), Here: len(b.entries) - len(fresh), LeftOut: leftOut,
+	p := Preview{Columns: b.header, Unused: unused(b.header, f.Columns), Rows: b.rows, Expenses: len(fresh), Here: len(b.entries) - len(fresh), LeftOut: leftOut,
 		Problems: len(problems), Groups: groups(problems), Unread: b.unread || b.rows == 0, Sums: sums(fresh),
 		Dates: b.seen[date], Amounts: b.seen[net], Letters: letters.seen}
 	for _, e := range fresh {
