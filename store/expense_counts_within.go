@@ -69,7 +69,8 @@ func (l listing) tally(n int) (query string, args []any) {
 	}
 	var parts []string
 	for _, s := range l.statuses() {
-		parts = append(parts, fmt.Sprintf("SELECT '%s' AS status, count(*) AS read, count(*) FILTER (WHERE %s) AS hits FROM (SELECT * FROM expenses WHERE %s %s LIMIT %d) e",
+		parts = append(parts, fmt.Sprintf(`
+			SELECT '%s' AS status, count(*) AS read, count(*) FILTER (WHERE %s) AS hits FROM (SELECT * FROM expenses WHERE %s %s LIMIT %d) e`,
 			s, strings.Join(others, " AND "), strings.Join(append([]string{"status = '" + string(s) + "'"}, where...), " AND "), l.order(), n))
 	}
 	return strings.Join(parts, " UNION ALL "), args
