@@ -1,7 +1,9 @@
 package handlers
 
 import (
+	"fmt"
 	"net/http"
+	"strings"
 
 	"tallylight/store"
 	"tallylight/views"
@@ -9,15 +11,33 @@ import (
 )
 
 func (h *Handlers) accountForm(w http.ResponseWriter, r *http.Request, who store.User) error {
-	return h.accountPage(w, r, who, http.StatusOK, "")
+	return h.accountPage(w, r, who, http.StatusOK, views.AccountPage{TimesIn: who.Zone})
 }
 
-func (h *Handlers) accountPage(w http.ResponseWriter, r *http.Request, who store.User, status int, problem string) error {
-	s, err := h.frame(w, r, who, "/account", "Change password")
+func (h *Handlers) accountPage(w http.ResponseWriter, r *http.Request, who store.User, status int, page views.AccountPage) error {
+	s, err := h.frame(w, r, who, "/account", "Account")
 	if err != nil {
 		return err
 	}
-	return web.Render(w, r, status, views.Account(views.AccountPage{Frame: s.Frame, Problem: problem}))
+	page.Frame, page.Otherwise = s.Frame, zoneName(h.Location)
+	return web.Render(w, r, status, views.Account(page))
+}
+
+// accountZone changes the zone that a person is told times in.
+func (h *Handlers) accountZone(w http.ResponseWriter, r *http.Request, who store.User) error {
+	if err := r.ParseForm(); err != nil {
+		return badForm(err)
+	}
+	zone := strings.TrimSpace(plain(r.PostForm.Get("zone")))
+	if _, ok := zoneNamed(zone); zone != "" && !ok {
+		return h.accountPage(w, r, who, http.StatusUnprocessableEntity, views.AccountPage{TimesIn: clipped(zone, longestZone),
+			Problems: map[string]string{"zone": fmt.Sprintf("There is no zone %q. Zones are called like Europe/Berlin or America/New_York.", clipped(zone, longestZone))}})
+	}
+	if err := h.Store.SetZone(r.Context(), who.ID, zone); err != nil {
+		return err
+	}
+	who.Zone = zone
+	return h.done(w, r, "/account", "Times are in "+zoneName(h.zoneOf(who))+" now.")
 }
 
 // accountChange changes a person's own password. Their other sessions end.
@@ -26,7 +46,9 @@ func (h *Handlers) accountChange(w http.ResponseWriter, r *http.Request, who sto
 		return badForm(err)
 	}
 	ctx, password, address := r.Context(), r.PostForm.Get("password"), web.ClientAddress(r)
-	refuse := func(problem string) error { return h.accountPage(w, r, who, http.StatusUnprocessableEntity, problem) }
+	refuse := func(problem string) error {
+		return h.accountPage(w, r, who, http.StatusUnprocessableEntity, views.AccountPage{TimesIn: who.Zone, Problem: problem})
+	}
 	blocked, err := h.Store.SignInTry(ctx, who.Email, address)
 	if err != nil {
 		return err

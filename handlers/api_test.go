@@ -156,7 +156,7 @@ func TestAnotherSystemEntersAnExpense(t *testing.T) {
 	if err != nil || e.Source != "api" || e.CreatedBy != nil || len(e.Lines) != 2 || exactly(e.Total, "GBP") != "9007199254756.13" {
 		t.Errorf("entered %+v, %v", e, err)
 	}
-	mustContain(t, admin.page(expenseURL(made.ID)), "API token Spendesk entered it")
+	mustContain(t, admin.page(expenseURL(made.ID)), "API token ‘Spendesk’ entered it")
 
 	// The same in other spelling is the same.
 	same := strings.NewReplacer("12.50", `"12.5"`, "northwind", "company-Northwind", `"CARD-1"`, `" CARD-1"`, "9007199254741.13", "9.00719925474113e12").Replace(small)
@@ -347,7 +347,7 @@ func TestAnotherSystemAsksHowAnExpenseStands(t *testing.T) {
 	if a := ask(complete.ID); a.Status != store.Complete || a.Ledger == nil || *a.Ledger != (apiRecord{"Xero", "r-7"}) {
 		t.Errorf("complete: %+v", a)
 	}
-	mustContain(t, admin.page(expenseURL(complete.ID)), "API token Spendesk entered it", "API token Spendesk pressed Push")
+	mustContain(t, admin.page(expenseURL(complete.ID)), "API token ‘Spendesk’ entered it", "API token ‘Spendesk’ pressed Push", " by API token ‘Spendesk’: complete")
 	for query, want := range map[string]int{
 		"?company=northwind&reference=C+%26+C%2F1": 200, "?company=company-Northwind&reference=A": 200, "?company=Northwind&reference=D": 404, "?company=Nobody&reference=A": 404,
 		"?company=Northwind&reference=%00%ff": 404, "?company=Northwind": 400, "?company=Northwind&reference=A&status=failed": 400, "?company=Northwind&reference=A&reference=B": 400,

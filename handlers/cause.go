@@ -61,22 +61,9 @@ func (h *Handlers) causes(w http.ResponseWriter, r *http.Request, who store.User
 	return web.Render(w, r, http.StatusOK, views.Causes(page))
 }
 
-// causeOf is a group as it is shown. f chose it.
+// causeOf is a group as it is shown, with some of its places to mend it in. f chose it.
 func causeOf(f store.ExpenseFilter, g store.CauseGroup, places []store.CausePlace, may views.Rights) views.Cause {
-	platform := ""
-	for i, p := range places {
-		if i == 0 {
-			platform = p.Platform
-		}
-		if p.Platform != platform {
-			platform = "" // several: the words say "the accounting software"
-			break
-		}
-	}
-	if g.Companies > len(places) {
-		platform = ""
-	}
-	x := explain.Explain(explain.Cause(g.Cause), g.Subject, explain.Fact{Platform: platform})
+	x := explain.Explain(explain.Cause(g.Cause), g.Subject, explain.Fact{Platform: g.Platform})
 	f.Cause, f.Subject = g.Cause, g.Subject
 	c := views.Cause{Count: expenses(g.Expenses) + " of " + companiesOf(g.Companies), Sums: money(g.Sums), Text: x.Cause, Do: x.Do, Who: x.Who,
 		Show: listURL(f), Retry: "Retry all " + number(g.Expenses), Filters: filterFieldsOf(f)}

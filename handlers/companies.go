@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"slices"
@@ -60,7 +61,7 @@ func (h *Handlers) companyPage(w http.ResponseWriter, r *http.Request, who store
 			When: "deleted " + s.clock.at(*c.DeletedAt)})
 	}
 	page.Facts = []views.Fact{
-		{Term: "Currency of the books", Text: or(orNone(c.BaseCurrency), "not known yet")},
+		{Term: "Currency of the books", Text: cmp.Or(orNone(c.BaseCurrency), "not known yet")},
 		{Term: "Codat’s id", Text: c.CodatID},
 	}
 	switch {
@@ -122,11 +123,4 @@ func orNone(s *string) string {
 		return ""
 	}
 	return *s
-}
-
-func or(s, other string) string {
-	if s == "" {
-		return other
-	}
-	return s
 }

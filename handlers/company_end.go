@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -281,4 +282,4 @@ func notDoneHere(err error) string {
 }
 
 // softwareOf is what a connection leads to, within a sentence.
-func softwareOf(c store.Connection) string { return or(c.PlatformName, "the accounting software") }
+func softwareOf(c store.Connection) string { return cmp.Or(c.PlatformName, "the accounting software") }

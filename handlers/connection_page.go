@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -114,7 +115,7 @@ func connectionMoment(of store.ConnectionItem, m store.ConnectionMoment, c clock
 func momentSource(m store.ConnectionMoment) string {
 	switch m.Source {
 	case store.FromWebhook:
-		return "Codat told it: " + or(m.Event, "a message") + "."
+		return "Codat told it: " + cmp.Or(m.Event, "a message") + "."
 	case store.FromSync:
 		return "A check found it."
 	case store.FromPush:

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"cmp"
 	"encoding/json"
 	"regexp"
 	"slices"
@@ -35,7 +36,7 @@ func connectionTroubles(j json.RawMessage, platform string) []string {
 	}
 	var out []string
 	for _, e := range slices.Backward(errs) {
-		text := or(e.ErrorMessage, e.StatusText)
+		text := cmp.Or(e.ErrorMessage, e.StatusText)
 		said := strings.TrimSpace(plainTrouble(e.StatusCode, e.StatusText+" "+e.ErrorMessage, platform) + codatSaid(text))
 		if e.Status != "Resolved" && said != "" && !slices.Contains(out, said) && len(out) < fewTroubles {
 			out = append(out, said)

@@ -51,7 +51,7 @@ func (h *Handlers) deliveryList(w http.ResponseWriter, r *http.Request, who stor
 	if err != nil {
 		return err
 	}
-	f := h.readDeliveryFilter(q, companies, s.connections)
+	f := readDeliveryFilter(q, companies, s.connections, s.clock.in)
 	ds, err := h.Store.Deliveries(ctx, f, deliveriesShown+1)
 	if err != nil {
 		return err
@@ -89,7 +89,7 @@ func (h *Handlers) deliveryList(w http.ResponseWriter, r *http.Request, who stor
 
 // readDeliveryFilter reads what the address chooses: verdict, type, company and connection (our ids or Codat's), expense, from and
 // to (days), q, and before. What cannot be understood does not choose.
-func (h *Handlers) readDeliveryFilter(q url.Values, companies []store.Company, connections []store.ConnectionItem) store.DeliveryFilter {
+func readDeliveryFilter(q url.Values, companies []store.Company, connections []store.ConnectionItem, in *time.Location) store.DeliveryFilter {
 	f := store.DeliveryFilter{
 		Type: plain(strings.TrimSpace(q.Get("type"))), Text: plain(strings.TrimSpace(q.Get("q"))), CompanyID: readFilter(q, companies).CompanyID,
 		ConnectionID: readID(q.Get("connection")), ExpenseID: readID(q.Get("expense")), Before: readID(q.Get("before")),
@@ -103,17 +103,17 @@ func (h *Handlers) readDeliveryFilter(q url.Values, companies []store.Company, c
 		}
 	}
 	if from := readDate(q.Get("from")); !from.IsZero() {
-		f.From = h.midnight(from)
+		f.From = midnight(from, in)
 	}
 	if to := readDate(q.Get("to")); !to.IsZero() {
-		f.To = h.midnight(to.AddDate(0, 0, 1))
+		f.To = midnight(to.AddDate(0, 0, 1), in)
 	}
 	return f
 }
 
-// midnight is when a day begins here.
-func (h *Handlers) midnight(date time.Time) time.Time {
-	return time.Date(date.Year(), date.Month(), date.Day(), 0, 0, 0, 0, h.Location)
+// midnight is when a day begins in a zone.
+func midnight(date time.Time, in *time.Location) time.Time {
+	return time.Date(date.Year(), date.Month(), date.Day(), 0, 0, 0, 0, in)
 }
 
 // lastDay is the day before the one that begins at a moment, "" for none.
@@ -277,25 +277,29 @@ func (h *Handlers) deliveryRows(ctx context.Context, ds []store.Delivery, c cloc
 	}
 	var rows []views.DeliveryRow
 	for _, d := range ds {
-		state := stateOfVerdict(d.Verdict)
-		row := views.DeliveryRow{ID: d.ID, Time: c.full(d.ReceivedAt), Type: d.Type,
-			Verdict: string(d.Verdict), Word: state.word, Tone: state.tone, Note: deliveryNote(d)}
-		if d.CompanyID != nil {
-			row.CompanyID = *d.CompanyID
-		}
-		switch {
-		case d.ExpenseID != nil:
-			row.About = about[store.Change{Kind: store.ExpenseChanged, ID: *d.ExpenseID}]
-		case d.ConnectionID != nil:
-			row.About, row.Said = about[store.Change{Kind: store.ConnectionChanged, ID: *d.ConnectionID}], d.OperationKey
-		case d.CompanyID != nil:
-			row.About, row.Said = about[store.Change{Kind: companySubject, ID: *d.CompanyID}], d.OperationKey
-		default:
-			row.Said = saidIDs(d)
-		}
-		rows = append(rows, row)
+		rows = append(rows, deliveryRow(d, about, c))
 	}
 	return rows, nil
+}
+
+func deliveryRow(d store.Delivery, about map[store.Change]views.Link, c clock) views.DeliveryRow {
+	state := stateOfVerdict(d.Verdict)
+	row := views.DeliveryRow{ID: d.ID, Time: c.full(d.ReceivedAt), Type: d.Type,
+		Verdict: string(d.Verdict), Word: state.word, Tone: state.tone, Note: deliveryNote(d)}
+	if d.CompanyID != nil {
+		row.CompanyID = *d.CompanyID
+	}
+	switch {
+	case d.ExpenseID != nil:
+		row.About = about[store.Change{Kind: store.ExpenseChanged, ID: *d.ExpenseID}]
+	case d.ConnectionID != nil:
+		row.About, row.Said = about[store.Change{Kind: store.ConnectionChanged, ID: *d.ConnectionID}], d.OperationKey
+	case d.CompanyID != nil:
+		row.About, row.Said = about[store.Change{Kind: companySubject, ID: *d.CompanyID}], d.OperationKey
+	default:
+		row.Said = saidIDs(d)
+	}
+	return row
 }
 
 // deliveryNote says what is wrong with a delivery, and never with which words of ours it failed.

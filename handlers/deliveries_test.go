@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"regexp"
@@ -26,7 +27,7 @@ func (s *site) apply() {
 func told(event, operation, company, outcome string) string {
 	name := map[string]string{"Success": "successful"}[outcome]
 	return fmt.Sprintf(`{"id":"%s","eventType":"directCosts.write.%s","payload":{"id":"%s","referenceCompany":{"id":"%s"},"status":"%s","record":{"id":"r-1"}}}`,
-		event, or(name, "unsuccessful"), operation, company, outcome)
+		event, cmp.Or(name, "unsuccessful"), operation, company, outcome)
 }
 
 var deliveryPattern = regexp.MustCompile(`<tr id="delivery-(\d+)"[^>]* data-status="(\w+)"`)

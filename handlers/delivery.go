@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -138,9 +139,9 @@ func (h *Handlers) pushChanged(ctx context.Context, d store.Delivery) ([]string,
 	if err != nil || step.SettledAt == nil || !step.SettledAt.Equal(*d.AppliedAt) {
 		return []string{"Codat was asked what became of the operation. A message that tells of a failure gives no reason, and is not believed before."}, nil
 	}
-	what := or(stepKinds[step.Kind], string(step.Kind)) + " " + step.Label
+	what := cmp.Or(stepKinds[step.Kind], string(step.Kind)) + " " + step.Label
 	if step.State == store.StepSuccess {
-		return []string{what + " is in the ledger, as record " + or(orNone(step.RecordID), "unknown") + "."}, nil
+		return []string{what + " is in the ledger, as record " + cmp.Or(orNone(step.RecordID), "unknown") + "."}, nil
 	}
 	return []string{what + " needs checking: nobody can tell whether it reached the ledger."}, nil
 }

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -79,7 +80,7 @@ func (h *Handlers) toCheck(r *http.Request, page *views.CheckPage, p store.Push,
 	page.Cause = explain.Explain(explain.Cause(p.Cause), p.Subject, failureOf(step, p.Platform)).Cause
 	page.Sent = []views.Fact{
 		{Term: "Reference", Text: sent.Reference}, {Term: "Amount", Text: amount}, {Term: "Date", Text: on},
-		{Term: "Supplier", Text: or(sent.Supplier, "No supplier")}, {Term: "Paid from", Text: paidFrom},
+		{Term: "Supplier", Text: cmp.Or(sent.Supplier, "No supplier")}, {Term: "Paid from", Text: paidFrom},
 		{Term: "Books of", Text: sent.Company},
 	}
 	page.Search = sent.Reference
@@ -121,14 +122,14 @@ func (h *Handlers) paidFrom(r *http.Request, sent store.Snapshot, companyID int6
 	}
 	for _, b := range banks {
 		if slices.Equal(usual, []string{b.CodatID}) {
-			return or(b.Name, b.NominalCode), nil
+			return cmp.Or(b.Name, b.NominalCode), nil
 		}
 	}
 	return "the company’s usual account", nil
 }
 
 func knownOf(s store.Step, p store.Push, c clock) []views.Fact {
-	facts := []views.Fact{{Term: "Pushed by", Text: or(p.By, "Tallylight")}}
+	facts := []views.Fact{{Term: "Pushed by", Text: cmp.Or(p.By, "Tallylight")}}
 	if s.FirstSentAt != nil {
 		facts = append(facts, views.Fact{Term: "First sent", Text: c.second(*s.FirstSentAt)})
 	}

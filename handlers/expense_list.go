@@ -68,11 +68,15 @@ func (h *Handlers) expensesPage(w http.ResponseWriter, r *http.Request, who stor
 		s.Notices = append(s.Notices, foreign...)
 	}
 	page = l.page(companies, counts)
+	if l.narrowed() {
+		page.OwnCounts = true
+		h.countTabs(ctx, page.Tabs, l.ExpenseFilter)
+	}
 	page.Frame, page.Past = s.Frame, past
 	page.Views = savedViews(saved, l)
 	shown := make([]int64, 0, len(list.Items))
 	for _, i := range list.Items {
-		page.Rows = append(page.Rows, expenseRow(i, h.Location))
+		page.Rows = append(page.Rows, expenseRow(i, s.clock.in))
 		shown = append(shown, i.ID)
 	}
 	page.Live, page.Show = expensesTopic, show(shown...)
@@ -115,7 +119,7 @@ func (l expenseQuery) page(companies []store.Company, counts map[store.ExpenseSt
 		Min: amountOrNone(f.Min), Max: amountOrNone(f.Max), Currency: f.Currency, Supplier: f.Supplier,
 		Kept:   filterFields(store.ExpenseFilter{Status: f.Status, Cause: f.Cause, Subject: f.Subject, Sort: l.Sort}, "cols", l.columns),
 		Chosen: filterFields(f), List: listURL(f), Address: l.query(),
-		Filtered: f != store.ExpenseFilter{}, OnlyStatus: f.Status != "" && f == only,
+		Filtered: f != store.ExpenseFilter{}, OnlyStatus: f.Status != "" && f == only, OwnCounts: f.CompanyID != 0,
 		Newest: f == only && (l.Sort == store.SortDate || l.Sort == store.SortChanged),
 		Clear:  expenseQuery{store.ExpenseFilter{Sort: l.Sort}, l.columns}.url(),
 		Causes: "/expenses/causes" + query, CSV: "/expenses/export.csv" + query, XLSX: "/expenses/export.xlsx" + query,
@@ -158,10 +162,36 @@ func (l expenseQuery) heading(descending, ascending store.ExpenseSort) views.Hea
 	return h
 }
 
+// narrowed reports whether it chooses by more than what the kept counts tell.
+func (l expenseQuery) narrowed() bool {
+	f := l.ExpenseFilter
+	return f != (store.ExpenseFilter{Status: f.Status, CompanyID: f.CompanyID, Sort: f.Sort})
+}
+
+// countsPatience is how long the tabs of a list may look for how many there are.
+const countsPatience = 300 * time.Millisecond
+
+// countTabs says on each tab how many it leads to, where that is found in a moment.
+func (h *Handlers) countTabs(ctx context.Context, tabs []views.Tab, f store.ExpenseFilter) {
+	ctx, stop := context.WithTimeout(ctx, countsPatience)
+	defer stop()
+	counts, err := h.Store.CountsWithin(ctx, f)
+	if err != nil && ctx.Err() == nil {
+		h.Log.WarnContext(ctx, "tabs not counted", "err", err)
+	}
+	all := views.Tab{Unknown: len(counts) < len(store.Statuses)}
+	for i, t := range tabs[1:] {
+		n, known := counts[store.ExpenseStatus(t.Status)]
+		tabs[i+1].Count, tabs[i+1].More, tabs[i+1].Unknown = n.N, n.More, !known
+		all.Count, all.More = all.Count+n.N, all.More || n.More
+	}
+	tabs[0].Count, tabs[0].More, tabs[0].Unknown = all.Count, all.More, all.Unknown
+}
+
 // all is what is said of everything that is chosen, with its number where the counts tell it.
 func (l expenseQuery) all(counts map[store.ExpenseStatus]int) string {
 	f := l.ExpenseFilter
-	if f != (store.ExpenseFilter{Status: f.Status, CompanyID: f.CompanyID, Sort: f.Sort}) {
+	if l.narrowed() {
 		return "All that match, on every page"
 	}
 	n := counts[f.Status]

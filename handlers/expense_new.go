@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,8 +11,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/govalues/decimal"
 
 	"tallylight/store"
 	"tallylight/views"
@@ -126,8 +125,8 @@ func (f entered) expense(companies []store.Company) (store.Company, store.NewExp
 		}
 	}
 	if typed := strings.TrimSpace(f.Get("rate")); typed != "" {
-		if e.Rate.Decimal, err = decimal.Parse(typed); err != nil {
-			problems["rate"] = fmt.Sprintf("%q is not a rate: write it like 0.8421.", clipped(typed, 40))
+		if e.Rate.Decimal, err = store.ParseRate(typed); err != nil {
+			problems["rate"] = sentence(err.Error())
 		}
 		e.Rate.Valid = err == nil
 	}
@@ -183,7 +182,7 @@ func (h *Handlers) formPage(w http.ResponseWriter, r *http.Request, who store.Us
 		Currencies: currencies(orNone(company.BaseCurrency)),
 	}
 	if !f.Has("date") {
-		form.Date = s.clock.now.In(h.Location).Format(time.DateOnly)
+		form.Date = s.clock.now.In(s.clock.in).Format(time.DateOnly)
 	}
 	if f.Has("more") {
 		form.Lines = append(form.Lines, views.FormLine{})
@@ -227,7 +226,7 @@ func (h *Handlers) suggest(ctx context.Context, form *views.ExpenseForm, company
 		form.Suppliers = append(form.Suppliers, s.Name)
 	}
 	for _, t := range rates {
-		form.TaxRates = append(form.TaxRates, or(t.Name, or(t.Code, t.CodatID)))
+		form.TaxRates = append(form.TaxRates, cmp.Or(t.Name, t.Code, t.CodatID))
 	}
 	form.Suppliers, form.TaxRates = slices.Compact(form.Suppliers), slices.Compact(form.TaxRates)
 	return nil
@@ -236,7 +235,7 @@ func (h *Handlers) suggest(ctx context.Context, form *views.ExpenseForm, company
 func names(accounts []store.Account) []string {
 	var out []string
 	for _, a := range accounts {
-		out = append(out, or(a.Name, a.NominalCode))
+		out = append(out, cmp.Or(a.Name, a.NominalCode))
 	}
 	return slices.Compact(out)
 }

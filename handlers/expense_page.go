@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -60,7 +61,7 @@ func (h *Handlers) expensePage(w http.ResponseWriter, r *http.Request, who store
 	c := s.clock
 	page := views.ExpensePage{
 		Frame: s.Frame, ID: id, Reference: e.Reference, Badge: expenseBadge(i, c), Amount: store.FormatAmount(e.Total, e.Currency),
-		Action: rowAction(i), Story: story(e, activities, pushes, deliveries, s.May, c), TimesIn: c.zoneName(), Facts: expenseFacts(e, i, activities, c),
+		Action: rowAction(i), Story: story(e, activities, pushes, deliveries, s.May, c), Facts: expenseFacts(e, i, activities, c),
 		Note: e.Note, Ledger: platformOr(i.Platform), Withdraw: i.Unsent, Edit: e.Status.Editable(), Delete: e.PushID == nil && e.Status != store.Handled,
 		List: list.url(), Keep: list.kept(),
 	}
@@ -145,10 +146,10 @@ func operations(pushes []store.Push) []string {
 func expenseFacts(e store.Expense, i store.ExpenseItem, activities []store.Activity, c clock) []views.Fact {
 	facts := []views.Fact{
 		{Term: "Date", Text: day(e.IssueDate)},
-		{Term: "Supplier", Text: or(e.Supplier, "No supplier")},
+		{Term: "Supplier", Text: cmp.Or(e.Supplier, "No supplier")},
 		{Term: "Company", Text: i.Company, Link: companyURL(i.CompanyID)},
 		{Term: "Connection", Text: ledgerOf(i, c)},
-		{Term: "Paid from", Text: or(e.PaidFrom, "the company’s usual account")},
+		{Term: "Paid from", Text: cmp.Or(e.PaidFrom, "the company’s usual account")},
 	}
 	if e.Rate.Valid {
 		facts = append(facts, views.Fact{Term: "Exchange rate", Text: e.Rate.Decimal.Trim(0).String()})

@@ -6,7 +6,6 @@ import (
 	"net/url"
 	"strings"
 	"testing"
-	"time"
 
 	"tallylight/store"
 )
@@ -71,20 +70,6 @@ func TestSecretsAreMasked(t *testing.T) {
 	} {
 		if got := masked(text); got != want {
 			t.Errorf("%s is shown as %s", text, got)
-		}
-	}
-}
-
-func TestZoneName(t *testing.T) {
-	t.Parallel()
-	now := time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)
-	for name, want := range map[string]string{"UTC": "UTC", "Europe/Berlin": "Europe/Berlin (CEST)", "America/Sao_Paulo": "America/Sao_Paulo (UTC-03)"} {
-		in, err := time.LoadLocation(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := (clock{now, in}).zoneName(); got != want {
-			t.Errorf("%s is called %s, want %s", name, got, want)
 		}
 	}
 }

@@ -74,6 +74,7 @@ func (h *Handlers) export(kind exportKind) personal {
 			return err
 		}
 		f := readFilter(r.URL.Query(), companies)
+		in := h.zoneOf(who)
 		now, err := h.Store.Now(ctx)
 		if err != nil {
 			return err
@@ -82,13 +83,13 @@ func (h *Handlers) export(kind exportKind) personal {
 			return &web.Error{Status: http.StatusTooManyRequests, Sentence: "Two exports of yours are running already. Try again when one of them has ended."}
 		}
 		defer h.exports.end(who.ID)
-		name := fmt.Sprintf("expenses-%s.%s", now.In(h.Location).Format(time.DateOnly), kind.extension)
+		name := fmt.Sprintf("expenses-%s.%s", now.In(in).Format(time.DateOnly), kind.extension)
 		return h.download(w, kind.mime, name, func(out io.Writer) error {
 			if r.Method == http.MethodHead {
 				return nil
 			}
 			began := time.Now()
-			n, err := writeExport(ctx, h.Store, f, kind, h.Location, out)
+			n, err := writeExport(ctx, h.Store, f, kind, in, out)
 			if err == nil {
 				h.Log.Info("expenses exported", "by", who.Email, "kind", kind.extension, "filter", listURL(f), "expenses", n,
 					"took", time.Since(began).Round(time.Millisecond))
@@ -119,6 +120,7 @@ var exportColumns = []xlsx.Column{
 	{Heading: "description", Width: 32}, {Heading: "category", Width: 24}, {Heading: "currency", Width: 9}, {Heading: "net", Width: 13},
 	{Heading: "tax", Width: 13}, {Heading: "total", Width: 13}, {Heading: "paid_from", Width: 20}, {Heading: "status", Width: 16},
 	{Heading: "status_since", Width: 20}, {Heading: "cause", Width: 44}, {Heading: "ledger_record", Width: 38}, {Heading: "note", Width: 30},
+	{Heading: "time_zone", Width: 18},
 }
 
 // exportCause is why the newest push failed, or needs checking, in a sentence or two.
@@ -153,7 +155,7 @@ func (s *csvSheet) add(x store.ExportedExpense) error {
 		csvfile.Escape(x.Company), csvfile.Escape(x.Reference), x.IssueDate.Format(time.DateOnly), csvfile.Escape(x.Supplier),
 		csvfile.Escape(x.Description), csvfile.Escape(x.Category), x.Currency, exactly(x.Net, x.Currency), exactly(x.Tax, x.Currency),
 		exactly(x.Total, x.Currency), csvfile.Escape(x.PaidFrom), statusWords[x.Status], x.StatusAt.In(s.in).Format(time.RFC3339),
-		csvfile.Escape(exportCause(x)), csvfile.Escape(x.RecordID), csvfile.Escape(x.Note))
+		csvfile.Escape(exportCause(x)), csvfile.Escape(x.RecordID), csvfile.Escape(x.Note), zoneName(s.in))
 	return s.out.Write(s.fields)
 }
 
@@ -196,6 +198,7 @@ func (s xlsxSheet) add(x store.ExportedExpense) error {
 	s.Text(exportCause(x))
 	s.Text(x.RecordID)
 	s.Text(x.Note)
+	s.Text(zoneName(s.in))
 	return s.End()
 }
 

@@ -43,7 +43,7 @@ func TestExport(t *testing.T) {
 	if err != nil || !marked || len(rows) != 5 {
 		t.Fatalf("%d rows, marked %t, error %v:\n%s", len(rows), marked, err, got.body)
 	}
-	want := []string{"Northwind", "'=cmd|' /C calc'!A0", "2026-02-28", "'+49 Taxi", "'-5 degrees", "Meals", "JPY", "-1201", "-120", "-1321", "", "Not pushed", "", "", "", "two\nlines, \"quoted\""}
+	want := []string{"Northwind", "'=cmd|' /C calc'!A0", "2026-02-28", "'+49 Taxi", "'-5 degrees", "Meals", "JPY", "-1201", "-120", "-1321", "", "Not pushed", "", "", "", "two\nlines, \"quoted\"", "UTC"}
 	since := rows[1][12]
 	rows[1][12] = ""
 	if strings.Join(rows[1], "|") != strings.Join(want, "|") {

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -45,7 +46,7 @@ func (h *Handlers) foreign(ctx context.Context, companyID int64, c clock) (rows 
 		if o.SeenAt.After(latest) {
 			latest = o.SeenAt
 		}
-		rows = append(rows, views.Foreign{Time: c.full(at), Kind: or(dataTypes[o.DataType], or(o.DataType, "Something")), Status: o.Status,
+		rows = append(rows, views.Foreign{Time: c.full(at), Kind: cmp.Or(dataTypes[o.DataType], o.DataType, "Something"), Status: o.Status,
 			Record: o.RecordID, Key: o.OperationKey})
 	}
 	return rows, latest.UTC().Format(time.RFC3339Nano), nil

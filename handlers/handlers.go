@@ -7,6 +7,7 @@ package handlers
 import (
 	"log/slog"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -33,7 +34,7 @@ type Config struct {
 	Log      *slog.Logger
 
 	PublicURL string         // where people reach us: "https://tallylight.example.com"
-	Location  *time.Location // the zone of the times on pages
+	Location  *time.Location // the zone that times are told in to people who have none of their own
 	CodatRate float64        // requests a second to Codat at most
 
 	Wake        func()               // a delivery was stored
@@ -50,6 +51,7 @@ type Handlers struct {
 	newestDelivery int64 // that was announced; Run's
 
 	exports exports
+	zones   sync.Map // that somebody is told times in, by name
 
 	refusals     refusals               // of webhooks
 	badTokens    refusals               // of the API

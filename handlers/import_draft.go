@@ -31,6 +31,9 @@ func draftPage(page *views.ImportPage, f csvfile.Format, p csvfile.Preview, fixe
 	if p.Expenses > 0 && p.Here > 0 {
 		page.Notes = append(page.Notes, capital(expenses(p.Here))+" more of the file "+are(p.Here)+" here already, with the same content, and will be left as they are.")
 	}
+	if p.Alike > 0 {
+		page.Notes = append(page.Notes, lookAlike(p))
+	}
 	if p.LeftOut > 0 {
 		page.Notes = append(page.Notes, capital(expenses(p.LeftOut))+" "+are(p.LeftOut)+" left out.")
 	}
@@ -66,6 +69,28 @@ func draftPage(page *views.ImportPage, f csvfile.Format, p csvfile.Preview, fixe
 		page.Shown = "As they would be entered"
 	}
 	ways(page, f, p, companies)
+}
+
+// lookAlike is a warning of expenses that may be there twice.
+func lookAlike(p csvfile.Preview) string {
+	said := number(p.Alike) + " of them look like others"
+	if p.Alike == 1 {
+		said = "One of them looks like another"
+	}
+	said += ", with the same company, supplier, date and amount: "
+	var words []string
+	for _, a := range p.Pairs {
+		where := ", also in the file"
+		if a.Here {
+			where = ", which is here"
+		}
+		words = append(words, clipped(a.Reference, 40)+" is like "+clipped(a.Other, 40)+where)
+	}
+	said += strings.Join(words, "; ")
+	if p.Alike > len(p.Pairs) {
+		said += "; and more"
+	}
+	return said + ". Look that none of them is one that was entered before."
 }
 
 func importSample(s csvfile.Sample) views.ImportSample {

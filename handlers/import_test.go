@@ -116,6 +116,11 @@ func TestImportIsMendedInPlace(t *testing.T) {
 		t.Errorf("a discarded file: %d", a.status)
 	}
 	mustContain(t, v.page("/expenses/import"), "again.csv", "january.csv", "3 expenses")
+
+	// What may be there twice is said before it is entered.
+	twice := v.uploadCSV("twice.csv", imported+"Northwind,R-7,2026-01-31,CAFÉ Müller,Lunch,Meals,EUR,1214.5,0,\nNorthwind,R-8,2026-02-01,Taxi,Ride,Travel,EUR,9,0,\n"+
+		"Northwind,R-9,2026-02-01,taxi,Ride,Travel,EUR,9.00,0,\nNorthwind,R-10,2026-02-01,Taxi,Ride,Travel,EUR,9.01,0,\n").location
+	mustContain(t, v.page(twice), "2 of them look like others, with the same company, supplier, date and amount: R-7 is like R-1, which is here; R-9 is like R-8, also in the file.")
 }
 
 func countOf(t *testing.T, s *site) int {

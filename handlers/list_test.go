@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -138,6 +139,30 @@ func TestListState(t *testing.T) {
 		`class="sheet no-company no-details"`)
 	mustContain(t, v.page("/expenses?company=1"), "All 60 that match", `<input type="hidden" name="company" value="1">`, "Times in UTC")
 	mustContain(t, v.page("/expenses?q=north"), "All that match, on every page")
+	for address, want := range map[string]string{
+		"":                                    "All 60, Not pushed 60, In progress 0, Complete 0, Failed 0, Needs checking 0, On hold 0, Handled outside 0",
+		"?company=1&status=failed":            "All 60, Not pushed 60, In progress 0, Complete 0, Failed 0, Needs checking 0, On hold 0, Handled outside 0",
+		"?q=northwind-1&status=failed":        "All 11, Not pushed 11, In progress 0, Complete 0, Failed 0, Needs checking 0, On hold 0, Handled outside 0",
+		"?from=2026-01-03&to=2026-01-04&q=5n": "All 0, Not pushed 0, In progress 0, Complete 0, Failed 0, Needs checking 0, On hold 0, Handled outside 0",
+		"?from=2026-01-03&to=2026-01-04":      "All 2, Not pushed 2, In progress 0, Complete 0, Failed 0, Needs checking 0, On hold 0, Handled outside 0",
+		"?min=11":                             "All 0, Not pushed 0, In progress 0, Complete 0, Failed 0, Needs checking 0, On hold 0, Handled outside 0",
+		"?cause=account_archived":             "All 0, Not pushed 0, In progress 0, Complete 0, Failed 0, Needs checking 0, On hold 0, Handled outside 0",
+	} {
+		if got := tabsOf(v.page("/expenses" + address)); got != want {
+			t.Errorf("the tabs of %q are %q, want %q", address, got, want)
+		}
+	}
+	storetest.DB(t, s.dsn).MustExec(`INSERT INTO expenses (company_id, reference, issue_date, currency, net, tax, total, source, status)
+		SELECT 1, 'more ' || n, '2026-01-01', 'GBP', 10, 0, 10, 'example', CASE n WHEN 1 THEN 'failed' ELSE 'not_pushed' END FROM generate_series(1, 2100) n`)
+	if got := tabsOf(v.page("/expenses?min=5")); !strings.HasPrefix(got, "All 1,001+, Not pushed 1,000+, In progress 0, Complete 0, Failed 1,") {
+		t.Errorf("tabs that lead to many are %q", got)
+	}
+	if got := tabsOf(v.page("/expenses?currency=GBP&from=2026-01-01&q=o")); !strings.HasPrefix(got, "All 1,001+, Not pushed 1,000+, In progress 0,") {
+		t.Errorf("tabs that lead to many, as far as they were read, are %q", got)
+	}
+	if got := tabsOf(v.page("/expenses?q=-5")); got != "All , Not pushed , In progress 0, Complete 0, Failed 0, Needs checking 0, On hold 0, Handled outside 0" {
+		t.Errorf("tabs that nobody can count in a moment are %q", got)
+	}
 	mustNotContain(t, v.page("/expenses?q=northwind-60"), "that match")
 	page = v.page("/expenses?after=1990-01-01_1")
 	mustContain(t, page, "That was the last page")
@@ -156,6 +181,19 @@ func TestListState(t *testing.T) {
 	if n := strings.Count(s.log.String(), "push_needs"); n != 1 {
 		t.Errorf("the cause is logged %d times", n)
 	}
+}
+
+var tabPattern = regexp.MustCompile(`(?s)<a href="/expenses[^"]*"(?: aria-current="page")?>([A-Z][a-z ]+?)\s*(?:<data[^>]*>([^<]*)</data>)?</a>`)
+
+// tabsOf are the tabs of the list with what they say of their number.
+func tabsOf(page string) string {
+	_, page, _ = strings.Cut(page, `<div id="tabs"`)
+	page, _, _ = strings.Cut(page, "</nav>")
+	var tabs []string
+	for _, m := range tabPattern.FindAllStringSubmatch(page, -1) {
+		tabs = append(tabs, m[1]+" "+m[2])
+	}
+	return strings.Join(tabs, ", ")
 }
 
 func TestSavedViews(t *testing.T) {

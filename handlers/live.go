@@ -41,7 +41,11 @@ func (h *Handlers) live(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 	}
-	return h.Hub.Stream(w, r, who.ID, h.Sessions.Alive(r))
+	in := h.zoneOf(who)
+	if zone := r.URL.Query().Get("zone"); zone != "" { // the page's, which may be older than the person's
+		in = h.in(zone)
+	}
+	return h.Hub.Stream(w, r, who.ID, zoneName(in), h.Sessions.Alive(r))
 }
 
 // withoutDeliveries is r with the topics that everybody may watch.
@@ -123,7 +127,7 @@ func (n *news) take() (changed map[store.ChangeKind][]int64, missed bool) {
 	return changed, missed
 }
 
-// Run renders each row that was announced, once for all browsers, until ctx ends. Rows are sent at once; the counts follow
+// Run renders each row that was announced, once for all browsers of a zone, until ctx ends. Rows are sent at once; the counts follow
 // in a moment. What changes more on a page than rows that are announced (a connection that turned, a pause, new books: notices
 // and the second lines of other rows) makes the pages read themselves. Beside that it keeps when webhook credentials were used.
 func (h *Handlers) Run(ctx context.Context) error {
@@ -215,11 +219,8 @@ func (h *Handlers) publishExpenses(ctx context.Context, ids []int64) error {
 	for _, i := range items {
 		key := strconv.FormatInt(i.ID, 10)
 		isNew := i.Status == store.NotPushed && i.PushedAt == nil && i.Now.Sub(i.StatusAt) < time.Minute // an expense without a push is announced when it is entered
-		if !isNew && !h.Hub.Wanted(expensesTopic, key) {
-			continue
-		}
-		e := web.Event{Name: "expense", Topic: expensesTopic, Key: key, Fresh: isNew}
-		if err := h.send(ctx, e, views.ExpenseRow(expenseRow(i, h.Location))); err != nil {
+		row := func(in *time.Location) (templ.Component, error) { return views.ExpenseRow(expenseRow(i, in)), nil }
+		if err := h.sendZoned(ctx, web.Event{Name: "expense", Topic: expensesTopic, Key: key, Fresh: isNew}, row); err != nil {
 			return err
 		}
 	}
@@ -240,8 +241,10 @@ func (h *Handlers) publishConnections(ctx context.Context, ids []int64) error {
 		return err
 	}
 	for _, i := range items {
-		e := web.Event{Name: "connection", Topic: connectionsTopic, Key: i.CodatID}
-		if err := h.send(ctx, e, views.ConnectionRowView(connectionRow(i, held[i.ID], clock{now, h.Location}))); err != nil {
+		row := func(in *time.Location) (templ.Component, error) {
+			return views.ConnectionRowView(connectionRow(i, held[i.ID], clock{now, in})), nil
+		}
+		if err := h.sendZoned(ctx, web.Event{Name: "connection", Topic: connectionsTopic, Key: i.CodatID}, row); err != nil {
 			return err
 		}
 	}
@@ -257,15 +260,17 @@ func (h *Handlers) publishDeliveries(ctx context.Context, ids []int64) error {
 	if err != nil {
 		return err
 	}
-	rows, err := h.deliveryRows(ctx, ds, clock{now, h.Location})
+	subjects, err := h.subjects(ctx, ds)
 	if err != nil {
 		return err
 	}
-	for _, row := range rows {
-		isNew := row.ID > h.newestDelivery // a delivery is announced when it is applied, in their order but for some
-		h.newestDelivery = max(h.newestDelivery, row.ID)
-		e := web.Event{Name: "delivery", Topic: deliveriesTopic, Key: strconv.FormatInt(row.ID, 10), Fresh: isNew}
-		if err := h.send(ctx, e, views.DeliveryRowView(row)); err != nil {
+	for _, d := range ds {
+		isNew := d.ID > h.newestDelivery // a delivery is announced when it is applied, in their order but for some
+		h.newestDelivery = max(h.newestDelivery, d.ID)
+		row := func(in *time.Location) (templ.Component, error) {
+			return views.DeliveryRowView(deliveryRow(d, subjects, clock{now, in})), nil
+		}
+		if err := h.sendZoned(ctx, web.Event{Name: "delivery", Topic: deliveriesTopic, Key: strconv.FormatInt(d.ID, 10), Fresh: isNew}, row); err != nil {
 			return err
 		}
 	}
@@ -293,6 +298,30 @@ func (h *Handlers) publishCounts(ctx context.Context) {
 // attention is how many expenses need a person.
 func attention(counts map[store.ExpenseStatus]int) int {
 	return counts[store.Failed] + counts[store.NeedsChecking]
+}
+
+// sendZoned sends an event with times, said once in each zone in which somebody looks.
+func (h *Handlers) sendZoned(ctx context.Context, e web.Event, row func(in *time.Location) (templ.Component, error)) error {
+	key := e.Key
+	if e.Fresh {
+		key = ""
+	}
+	e.Zoned = map[string][]byte{}
+	for _, zone := range h.Hub.Wanted(e.Topic, key) {
+		view, err := row(h.in(zone))
+		if err != nil {
+			return err
+		}
+		var b bytes.Buffer
+		if err := view.Render(ctx, &b); err != nil {
+			return err
+		}
+		e.Zoned[zone] = b.Bytes()
+	}
+	if len(e.Zoned) > 0 {
+		h.Hub.Publish(e)
+	}
+	return nil
 }
 
 func (h *Handlers) send(ctx context.Context, e web.Event, row templ.Component) error {

@@ -59,6 +59,13 @@ func (h *Handlers) login(w http.ResponseWriter, r *http.Request) error {
 	if err := h.Sessions.SignIn(w, r, who.ID); err != nil {
 		return err
 	}
+	if zone := r.PostForm.Get("zone"); who.Zone == "" {
+		if _, ok := zoneNamed(zone); ok { // else the browser says what nobody knows
+			if err := h.Store.SetZone(ctx, who.ID, zone); err != nil {
+				return err
+			}
+		}
+	}
 	http.Redirect(w, r, nextOr(next), http.StatusSeeOther)
 	return nil
 }

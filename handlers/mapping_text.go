@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -159,7 +160,7 @@ func forgetting(t mappingSubject) string {
 func recordDetail(kind store.MappingKind, r store.LedgerRecord) string {
 	switch kind {
 	case store.AccountMapping:
-		return or(r.Detail, r.Sort)
+		return cmp.Or(r.Detail, r.Sort)
 	case store.TaxRateMapping:
 		if r.Detail != "" {
 			return r.Detail + " %"
@@ -176,7 +177,7 @@ func (h *Handlers) mappingCreate(ctx context.Context, t mappingSubject, f mappin
 		return nil
 	}
 	c := &views.MappingCreate{Noun: t.kind.record, Chosen: said.Action == store.CreateRecord}
-	if c.Name, c.Code = or(said.Name, t.text), said.Code; len(f.problems) > 0 {
+	if c.Name, c.Code = cmp.Or(said.Name, t.text), said.Code; len(f.problems) > 0 {
 		c.Name, c.Code = f.name, f.code
 	}
 	switch t.kind.kind {
@@ -191,7 +192,7 @@ func (h *Handlers) mappingCreate(ctx context.Context, t mappingSubject, f mappin
 		if c.NameMost, c.CodeMost = asks.Name, asks.Code; !asks.Takes {
 			return nil
 		}
-		h.accountCategories(ctx, t, c, or(f.category, said.Category), asks.Category)
+		h.accountCategories(ctx, t, c, cmp.Or(f.category, said.Category), asks.Category)
 		return c
 	}
 	return nil
@@ -212,7 +213,7 @@ func (h *Handlers) accountCategories(ctx context.Context, t mappingSubject, c *v
 		c.Usual = fmt.Sprintf("%s names no types for new accounts: its usual one for expenses is used.", t.ledger())
 	}
 	for _, f := range found {
-		c.Categories = append(c.Categories, views.Option{Value: f.Value, Text: or(f.Name, f.Value), Chosen: f.Value == or(chosen, usual)})
+		c.Categories = append(c.Categories, views.Option{Value: f.Value, Text: cmp.Or(f.Name, f.Value), Chosen: f.Value == cmp.Or(chosen, usual)})
 	}
 }
 

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -147,7 +148,7 @@ func (m meanings) meanSaid(row *views.MappingRow, said store.Mapping, matches []
 		row.Means = []views.Meant{{Name: said.Name}}
 		row.Wrong, row.Choose = fmt.Sprintf("Several %ss in %s are called %s now: choose one.", m.kind.record, m.ledger, said.Name), true
 	default:
-		row.Means = []views.Meant{{Name: strings.TrimSpace("Will be created: " + strings.TrimSpace(said.Code+" "+or(said.Name, said.Label)))}}
+		row.Means = []views.Meant{{Name: strings.TrimSpace("Will be created: " + strings.TrimSpace(said.Code+" "+cmp.Or(said.Name, said.Label)))}}
 	}
 }
 
@@ -272,7 +273,7 @@ func (m meanings) tracking(row *views.MappingRow, company int64, u store.Mapping
 		row.Means = []views.Meant{{Name: "no tracking", None: true}}
 	}
 	for _, heading := range m.headings {
-		row.Change = append(row.Change, views.Link{Text: or(heading.Name, "Change"),
+		row.Change = append(row.Change, views.Link{Text: cmp.Or(heading.Name, "Change"),
 			Href: mappingTextURL(company, m.kind.kind, text, heading.CodatID)})
 	}
 }

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -66,7 +67,7 @@ func twiceNotice(n store.Notice, may views.Rights) views.Notice {
 	}
 	what, one := n.Reference+" may be booked twice.", "push"
 	if n.Kind == "may_be_made_twice" {
-		what, one = strings.TrimSpace(or(stepKinds[store.StepKind(detail.Kind)], capital(detail.Kind))+" "+detail.Label)+" may be in "+ledger+" twice.", "try"
+		what, one = strings.TrimSpace(cmp.Or(stepKinds[store.StepKind(detail.Kind)], capital(detail.Kind))+" "+detail.Label)+" may be in "+ledger+" twice.", "try"
 	}
 	records := ""
 	switch {
@@ -108,7 +109,7 @@ func (h *Handlers) noticeClose(w http.ResponseWriter, r *http.Request, who store
 // pauseNotice says why nothing is sent. Being asked to slow down for a moment is not worth a sentence.
 func pauseNotice(p store.SendPause, may views.Rights, c clock) (views.Notice, bool) {
 	n := views.Notice{Bad: true, Icon: "on_hold"}
-	since, company := c.at(p.Since), or(orNone(p.Company), "a company")
+	since, company := c.at(p.Since), cmp.Or(orNone(p.Company), "a company")
 	switch p.Reason {
 	case "person":
 		what := "sending"
@@ -116,7 +117,7 @@ func pauseNotice(p store.SendPause, may views.Rights, c clock) (views.Notice, bo
 			what += " for " + company
 		}
 		n.Bad = false
-		n.Sentence = fmt.Sprintf("%s paused %s at %s. Nothing is sent until somebody resumes it.", or(p.By, "Somebody"), what, since)
+		n.Sentence = fmt.Sprintf("%s paused %s at %s. Nothing is sent until somebody resumes it.", cmp.Or(p.By, "Somebody"), what, since)
 		switch {
 		case p.CompanyID != nil && may.Enter:
 			n.Act = views.Act{Text: "Resume", Path: companyURL(*p.CompanyID) + "/resume"}

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"time"
 
-	"tallylight/internal/explain"
 	"tallylight/store"
 	"tallylight/views"
 	"tallylight/web"
@@ -35,7 +34,7 @@ func (h *Handlers) overview(w http.ResponseWriter, r *http.Request, who store.Us
 		return err
 	}
 	for _, g := range groups[:min(len(groups), overviewCauses)] {
-		page.Causes = append(page.Causes, causeLine(g))
+		page.Causes = append(page.Causes, causeOf(store.ExpenseFilter{Status: store.Failed}, g, nil, s.May))
 	}
 	page.MoreCauses = max(0, len(groups)-overviewCauses)
 	for _, i := range s.connections {
@@ -93,21 +92,6 @@ func lastDays(c clock, n int) []time.Time {
 		starts[i] = time.Date(today.Year(), today.Month(), today.Day()-n+1+i, 0, 0, 0, 0, c.in)
 	}
 	return starts
-}
-
-// causeLine is what failed for one reason: how many, why, and how much.
-func causeLine(g store.CauseGroup) views.CauseLine {
-	of := ""
-	if g.Companies > 1 {
-		of = " of " + number(g.Companies) + " companies"
-	}
-	platform := g.Platform
-	if platform == "" {
-		platform = "the ledger"
-	}
-	x := explain.Explain(explain.Cause(g.Cause), g.Subject, explain.Fact{Platform: platform})
-	return views.CauseLine{Count: expenses(g.Expenses) + of, Cause: x.Cause, Sums: money(g.Sums),
-		Href: listURL(store.ExpenseFilter{Status: store.Failed, Cause: g.Cause, Subject: g.Subject})}
 }
 
 func companiesDone(n int) string {

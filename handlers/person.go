@@ -113,7 +113,8 @@ var hearing = []string{"/", "/expenses", "/connections", "/deliveries"}
 // frame reads what surrounds a page: the counts of the rail, the notices, and what was to be told once.
 func (h *Handlers) frame(w http.ResponseWriter, r *http.Request, who store.User, section, title string) (surroundings, error) {
 	ctx := r.Context()
-	s := surroundings{Frame: views.Frame{Title: title, Section: section, Email: who.Email, May: rights(who), Zone: zoneName(h.Location)}, clock: clock{in: h.Location}}
+	in := h.zoneOf(who)
+	s := surroundings{Frame: views.Frame{Title: title, Section: section, Email: who.Email, May: rights(who), Zone: zoneName(in)}, clock: clock{in: in}}
 	var err error
 	if s.counts, err = h.Store.StatusCounts(ctx, 0); err != nil {
 		return s, err

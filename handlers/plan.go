@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"net/url"
@@ -87,7 +88,7 @@ func (h *Handlers) planPage(w http.ResponseWriter, r *http.Request, who store.Us
 	if err != nil {
 		return err
 	}
-	part, title, err := h.planPart(ctx, p)
+	part, title, err := h.planPart(ctx, p, h.zoneOf(who))
 	if err != nil {
 		return err
 	}
@@ -165,7 +166,7 @@ func (h *Handlers) planMoved(w http.ResponseWriter, r *http.Request, who store.U
 		return err
 	}
 	if !moved && !p.MovedBy(who) {
-		return web.Forbidden("This is the plan of " + or(p.Actor, "somebody else") + ". Only who made it can start it; an administrator can pause or stop it too.")
+		return web.Forbidden("This is the plan of " + cmp.Or(p.Actor, "somebody else") + ". Only who made it can start it; an administrator can pause or stop it too.")
 	}
 	http.Redirect(w, r, planURL(p.ID), http.StatusSeeOther)
 	return nil

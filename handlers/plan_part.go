@@ -1,12 +1,15 @@
 package handlers
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/a-h/templ"
 
 	"tallylight/store"
 	"tallylight/views"
@@ -28,8 +31,8 @@ func planTitle(p store.Plan, n int) string {
 
 const fewPlanned = 3 // expenses of a group that are named
 
-// planPart is all of a plan that changes, the same for everybody, with its title.
-func (h *Handlers) planPart(ctx context.Context, p store.Plan) (part views.Plan, title string, err error) {
+// planPart is all of a plan that changes, the same for everybody in a zone, with its title.
+func (h *Handlers) planPart(ctx context.Context, p store.Plan, in *time.Location) (part views.Plan, title string, err error) {
 	t, err := h.Store.PlanTally(ctx, p.ID)
 	if err != nil {
 		return part, "", err
@@ -40,7 +43,7 @@ func (h *Handlers) planPart(ctx context.Context, p store.Plan) (part views.Plan,
 	if err != nil {
 		return part, "", err
 	}
-	c := clock{now, h.Location}
+	c := clock{now, in}
 	part.Facts = planFacts(p, c)
 	if p.State == store.PlanDraft && t.Unjudged > 0 {
 		part.State, part.Head, part.Lead = "looking", "Looking at them", "Nothing is done yet. What would become of each is being looked up."
@@ -66,7 +69,7 @@ func (h *Handlers) planPart(ctx context.Context, p store.Plan) (part views.Plan,
 }
 
 func planFacts(p store.Plan, c clock) []views.Fact {
-	facts := []views.Fact{{Term: "Made by", Text: or(p.Actor, "somebody")}, {Term: "Made", Text: c.at(p.CreatedAt)}}
+	facts := []views.Fact{{Term: "Made by", Text: cmp.Or(p.Actor, "somebody")}, {Term: "Made", Text: c.at(p.CreatedAt)}}
 	if p.StartedAt != nil {
 		facts = append(facts, views.Fact{Term: "Started", Text: c.second(*p.StartedAt)})
 	}
@@ -338,18 +341,17 @@ func planOutcome(p store.Plan, i store.PlanItem) string {
 func (h *Handlers) publishPlans(ctx context.Context) {
 	ids, err := h.Store.RecentPlans(ctx)
 	for _, id := range ids {
-		key := strconv.FormatInt(id, 10)
-		if err != nil || !h.Hub.Wanted(plansTopic, key) {
-			continue
+		if err != nil {
+			break
 		}
-		var p store.Plan
-		var part views.Plan
-		if p, err = h.Store.Plan(ctx, id); err == nil {
-			part, _, err = h.planPart(ctx, p)
-		}
-		if err == nil {
-			err = h.send(ctx, web.Event{Name: "plan", Topic: plansTopic, Key: key}, views.PlanPart(part))
-		}
+		err = h.sendZoned(ctx, web.Event{Name: "plan", Topic: plansTopic, Key: strconv.FormatInt(id, 10)}, func(in *time.Location) (templ.Component, error) {
+			p, err := h.Store.Plan(ctx, id)
+			if err != nil {
+				return nil, err
+			}
+			part, _, err := h.planPart(ctx, p, in)
+			return views.PlanPart(part), err
+		})
 	}
 	if err != nil && ctx.Err() == nil {
 		h.Log.Error("send plans", "error", err)

@@ -12,7 +12,7 @@ import (
 )
 
 // planReceipt is what a plan did with each of its expenses, as CSV.
-func (h *Handlers) planReceipt(w http.ResponseWriter, r *http.Request, _ store.User) error {
+func (h *Handlers) planReceipt(w http.ResponseWriter, r *http.Request, who store.User) error {
 	ctx := r.Context()
 	p, err := h.plan(r)
 	if err != nil {
@@ -26,7 +26,8 @@ func (h *Handlers) planReceipt(w http.ResponseWriter, r *http.Request, _ store.U
 		if err := out.Write([]string{"reference", "company", "amount", "currency", "outcome", "reason", "plan", "by", "started"}); err != nil {
 			return fmt.Errorf("write receipt: %w", err)
 		}
-		started := p.StartedAt.In(h.Location).Format("2006-01-02 15:04:05 MST")
+		in := h.zoneOf(who)
+		started := p.StartedAt.In(in).Format("2006-01-02 15:04:05 -07:00, ") + zoneName(in)
 		err := h.Store.PlanItems(ctx, p.ID, "", false, 0, 0, func(i store.PlanItem) error {
 			why := i.Why
 			if p.Action == store.BulkHandled && i.State == "done" {

@@ -60,12 +60,13 @@ func TestAPlanIsSaidThenCarriedOut(t *testing.T) {
 		}
 	}
 
+	mustNotContain(t, v.page(plan), "data-ends-selection")
 	for range 2 {
 		if a := v.post(plan + "/start"); a.location != plan {
 			t.Fatalf("start: %d to %q", a.status, a.location)
 		}
 	}
-	mustContain(t, v.page(plan), "Under way", "0 of 9 settled", "Waiting their turn", plan+"/pause", "Stop: leave the other 9 as they are")
+	mustContain(t, v.page(plan), "data-ends-selection", "Under way", "0 of 9 settled", "Waiting their turn", plan+"/pause", "Stop: leave the other 9 as they are")
 	s.carryOut()
 	page := v.page(plan)
 	mustContain(t, page, "Almost there", "3 are still on their way", "6 of 9 settled", "6 left out", "Xero needs a contact", "GBP 30.00")

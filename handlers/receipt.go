@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -46,7 +47,7 @@ func receiptsOf(rs []store.Receipt, e store.Expense, i store.ExpenseItem, pushes
 	}
 	for _, r := range rs {
 		item := views.Receipt{ID: r.ID, Name: r.Name, Detail: receiptTypes[r.Type].word + ", " + size(r.Size),
-			Added: or(r.By, "somebody") + ", " + c.at(r.AddedAt), Remove: r.Removable(), LookedAt: "It is in " + platform}
+			Added: cmp.Or(r.By, "somebody") + ", " + c.at(r.AddedAt), Remove: r.Removable(), LookedAt: "It is in " + platform}
 		receiptState(&item, r, platform, takes && !example, c)
 		if r.State == "" && takes && !example && r.Size > limit {
 			item.Word, item.Sub = "Kept here", "larger than "+platform+" takes: "+size(limit)+" at most"

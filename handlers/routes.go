@@ -108,6 +108,7 @@ func (h *Handlers) Routes() (http.Handler, error) {
 	page("POST /settings/tokens/{id}/revoke", store.Admin, h.tokenRevoke)
 	page("GET /account", store.Viewer, h.accountForm)
 	page("POST /account", store.Viewer, h.accountChange)
+	page("POST /account/zone", store.Viewer, h.accountZone)
 	page("/", store.Viewer, h.nothingHere)
 
 	// It is for people with a session too, but a stream cannot be sent to the sign-in page: without one it is a 401.

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"cmp"
 	"strings"
 	"time"
 
@@ -20,7 +21,7 @@ var statusWords = map[store.ExpenseStatus]string{
 	store.Handled:       "Handled outside",
 }
 
-// expenseRow is an expense in a list. It is the same for everybody, and may stay on a screen for hours: its times are times
+// expenseRow is an expense in a list. It is the same for everybody in a zone, and may stay on a screen for hours: its times are times
 // of day, not "4 min ago".
 func expenseRow(i store.ExpenseItem, in *time.Location) views.Row {
 	c := clock{i.Now, in}
@@ -61,9 +62,9 @@ func andNow(i store.ExpenseItem, c clock) string {
 		case i.ConnectionStatus != store.Linked && can:
 			return connectionTrouble(i, c)
 		case i.PushedAt != nil:
-			words = "withdrawn · " + or(words, "ready again")
+			words = "withdrawn · " + cmp.Or(words, "ready again")
 		}
-		return looksLike(or(words, "ready"), i)
+		return looksLike(cmp.Or(words, "ready"), i)
 	case store.InProgress:
 		return underWay(i, c)
 	case store.Complete:

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -77,7 +78,7 @@ func stepBox(s store.Step, p store.Push, expense store.ExpenseStatus, c clock) v
 	if s.Kind == store.AttachmentStep {
 		word = receiptWords[status]
 	}
-	return views.StepBox{Kind: or(stepKinds[s.Kind], string(s.Kind)), Label: s.Label, Key: orNone(s.OperationKey), Times: stepTimes(s, c),
+	return views.StepBox{Kind: cmp.Or(stepKinds[s.Kind], string(s.Kind)), Label: s.Label, Key: orNone(s.OperationKey), Times: stepTimes(s, c),
 		Badge: views.Badge{Status: status, Word: word, Sub: sub}}
 }
 

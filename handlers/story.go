@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -186,7 +187,7 @@ func changes(detail json.RawMessage, currency string) []views.Change {
 	d := detailOf(detail)
 	var out []views.Change
 	for _, c := range d.Changed {
-		was, now := changedText(c.Field, c.Was, or(d.Currency, currency)), changedText(c.Field, c.Now, or(d.Currency, currency))
+		was, now := changedText(c.Field, c.Was, cmp.Or(d.Currency, currency)), changedText(c.Field, c.Now, cmp.Or(d.Currency, currency))
 		out = append(out, views.Change{Field: changedField(c.Field), Was: was, Now: now})
 	}
 	return out
@@ -245,7 +246,7 @@ func beforehand(s store.Step, p store.Push) bool {
 
 // stepName is "account Travel", or "expense EXP-1".
 func stepName(s store.Step) string {
-	return strings.ToLower(or(stepKinds[s.Kind], string(s.Kind))) + " " + s.Label
+	return strings.ToLower(cmp.Or(stepKinds[s.Kind], string(s.Kind))) + " " + s.Label
 }
 
 func attemptMoments(a store.Attempt, n needs) []moment {
@@ -306,16 +307,4 @@ func answered(a store.Attempt) string {
 		return fmt.Sprintf("Codat refused it (HTTP %d)", *a.Status)
 	}
 	return fmt.Sprintf("Codat gave no usable answer (HTTP %d)", *a.Status)
-}
-
-// zoneName is the zone of the times that a page shows: "Europe/Berlin (CET)", or what there is of that.
-func (c clock) zoneName() string {
-	name, short := c.in.String(), c.now.In(c.in).Format("MST")
-	if short[0] == '+' || short[0] == '-' {
-		short = "UTC" + short
-	}
-	if name == "Local" || name == short {
-		return short
-	}
-	return name + " (" + short + ")"
 }

@@ -18,14 +18,6 @@ type clock struct {
 	in  *time.Location
 }
 
-// zoneName is how a zone is called, where the machine says it.
-func zoneName(in *time.Location) string {
-	if in == time.Local && in.String() == "Local" {
-		return "the zone of the server"
-	}
-	return strings.TrimPrefix(in.String(), "Etc/")
-}
-
 // at is "14:02", with its day when that is not today.
 func (c clock) at(t time.Time) string {
 	t, now := t.In(c.in), c.now.In(c.in)

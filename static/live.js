@@ -102,6 +102,7 @@
     due.clear();
     try {
       const now = ids.length > 0 && await read();
+      if (now && now.getElementById("page").dataset.zone !== page().dataset.zone) catchUp(); // all of it, for its times are others
       for (const id of ids) if (now && !paused() && $(id) && now.getElementById(id)) morph($(id), now.getElementById(id));
     } catch {
       // the stream will notice too, and the page catches up then
@@ -157,7 +158,7 @@
       try {
         const now = await read();
         if (!now || paused()) break;
-        const shown = page().dataset.show;
+        const { show: shown, zone } = page().dataset;
         const before = new Map([...document.querySelectorAll("[id][data-status]")].map((el) => [el.id, el.dataset.status]));
         unseen.clear();
         morph(page(), now.getElementById("page"));
@@ -165,7 +166,7 @@
         restorePicks();
         for (const [id, was] of before) if ($(id) && $(id).dataset.status !== was) shine($(id));
         due.clear();
-        behind = page().dataset.show !== shown; // the stream must tell of other rows now
+        behind = page().dataset.show !== shown || page().dataset.zone !== zone; // the stream must tell of other rows now, or of other times
         if (behind) connectSoon();
       } catch {
         behind = true;
@@ -237,6 +238,7 @@
     connected = Date.now();
     const query = new URLSearchParams({ topics });
     if (page().dataset.show) query.set("show", page().dataset.show);
+    query.set("zone", page().dataset.zone);
     const s = stream = new EventSource(`/live?${query}`);
     const on = (name, act) => s.addEventListener(name, (e) => {
       if (s !== stream) return;
@@ -394,6 +396,10 @@
     if (e.target.getAttribute("method") === "post") return;
     for (const [name, value] of [...e.formData]) if (value === "") e.formData.delete(name);
   });
+
+  // In which zone a person is told times: as their browser says, until they choose another.
+  if ($("browser-zone")) $("browser-zone").value = Intl.DateTimeFormat().resolvedOptions().timeZone ?? "";
+  $("zones")?.append(...(Intl.supportedValuesOf?.("timeZone") ?? []).map((zone) => new Option(zone, zone)));
 
   if (navigator.clipboard) {
     document.documentElement.classList.add("can-copy");

@@ -39,7 +39,7 @@ type APIToken struct {
 func (t APIToken) May(s Scope) bool { return slices.Contains(t.Scopes, s) }
 
 // Actor is the token as one who does things: nobody's, with a name for the record.
-func (t APIToken) Actor() User { return User{Email: "API token " + t.Name} }
+func (t APIToken) Actor() User { return User{Email: "API token ‘" + t.Name + "’"} }
 
 // ErrNameTaken means that another token that is in use has that name.
 var ErrNameTaken = errors.New("a token with that name is in use")
@@ -126,4 +126,12 @@ func (s *Store) RevokeAPIToken(ctx context.Context, by User, id int64) (name str
 		return tx.Record(ctx, Activity{UserID: &by.ID, Actor: by.Email, Verb: "revoked an API token", SubjectKind: "api_token", SubjectID: &id, Subject: name})
 	})
 	return name, err
+}
+
+// TidyAPITokens removes tokens that were revoked more than thirteen months ago. The record has their names.
+func (s *Store) TidyAPITokens(ctx context.Context) error {
+	if _, err := s.db.ExecContext(ctx, `DELETE FROM api_tokens WHERE revoked_at < clock() - interval '13 months'`); err != nil {
+		return fmt.Errorf("remove old API tokens: %w", err)
+	}
+	return nil
 }

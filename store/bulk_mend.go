@@ -11,7 +11,6 @@ type CausePlace struct {
 	Cause, Subject string
 	CompanyID      int64 `db:"company_id"`
 	Company        string
-	Platform       string // that the company's expenses go to now, "" when it has none
 	Expenses       int
 	ExpenseID      int64 `db:"expense_id"` // one of them
 }
@@ -26,8 +25,8 @@ func (s *Store) CausePlaces(ctx context.Context, f ExpenseFilter, few int) ([]Ca
 		WITH place AS (
 			SELECT cause, cause_subject AS subject, company_id, count(*) AS expenses, max(id) AS expense_id FROM expenses WHERE %s GROUP BY 1, 2, 3),
 		ranked AS (SELECT *, row_number() OVER (PARTITION BY cause, subject ORDER BY expenses DESC, company_id) AS nth FROM place)
-		SELECT r.cause, r.subject, r.company_id, co.name AS company, coalesce(cn.platform_name, '') AS platform, r.expenses, r.expense_id
-		FROM ranked r JOIN companies co ON co.id = r.company_id LEFT JOIN `+accountingOf+` cn ON true
+		SELECT r.cause, r.subject, r.company_id, co.name AS company, r.expenses, r.expense_id
+		FROM ranked r JOIN companies co ON co.id = r.company_id
 		WHERE r.nth <= $%d ORDER BY r.cause, r.subject, r.nth`, strings.Join(where, " AND "), len(args)), args...)
 	if err != nil {
 		return nil, fmt.Errorf("find where causes may be mended: %w", err)

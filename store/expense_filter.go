@@ -165,6 +165,16 @@ func (f ExpenseFilter) patterns() []string {
 	return ps
 }
 
+// found is a table of the expenses whose texts are like those patterns, and the arguments with theirs.
+func (f ExpenseFilter) found(args []any) (string, []any) {
+	var like []string
+	for _, p := range f.patterns() {
+		args = append(args, p)
+		like = append(like, "text LIKE lower($"+strconv.Itoa(len(args))+")")
+	}
+	return "found AS MATERIALIZED (SELECT expense_id AS id FROM expense_texts WHERE " + strings.Join(like, " AND ") + ")", args
+}
+
 func longestWord(s string) int {
 	longest := 0
 	for word := range strings.FieldsFuncSeq(s, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }) {

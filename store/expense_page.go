@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -190,14 +189,9 @@ func (l listing) sorted(n int) (query string, args []any) {
 	where, args := l.where(slices.Concat(l.ordered, l.others))
 	where = append(where, statusIn(l.statuses()))
 	found, from := "", "expenses"
-	if patterns := l.patterns(); len(patterns) > 0 {
-		var like []string
-		for _, p := range patterns {
-			args = append(args, p)
-			like = append(like, "text LIKE lower($"+strconv.Itoa(len(args))+")")
-		}
-		found = "found AS MATERIALIZED (SELECT expense_id AS id FROM expense_texts WHERE " + strings.Join(like, " AND ") + "), "
-		from = "found JOIN expenses USING (id)"
+	if len(l.patterns()) > 0 {
+		found, args = l.found(args)
+		found, from = found+", ", "found JOIN expenses USING (id)"
 	}
 	return fmt.Sprintf(`WITH %shit AS MATERIALIZED (SELECT id, %s FROM %s WHERE %s) SELECT id, %s AS key FROM hit %s LIMIT %d`,
 		found, l.key.column, from, strings.Join(where, " AND "), l.key.write, l.order(), n), args

@@ -48,6 +48,14 @@ func TestEveryListIsWhatItsAddressSays(t *testing.T) {
 		store.SortDateOldest: store.SortDate, store.SortAmountSmallest: store.SortAmount, store.SortChangedOldest: store.SortChanged} {
 		orders[down] = func(a, b row) int { return orders[up](b, a) }
 	}
+	chosen := func(f store.ExpenseFilter, r row) bool {
+		return (f.Status == "" || r.Status == f.Status) && (f.CompanyID == 0 || r.CompanyID == f.CompanyID) &&
+			(f.From.IsZero() || !r.IssueDate.Before(f.From) && !r.IssueDate.After(f.To)) &&
+			(!f.Min.Valid || r.Total.Cmp(f.Min.Decimal) >= 0 && r.Total.Cmp(f.Max.Decimal) <= 0) && (f.Currency == "" || r.Currency == f.Currency) &&
+			(f.Supplier == "" || strings.EqualFold(r.Supplier, f.Supplier)) && (f.Cause == "" || r.Cause == f.Cause) && (f.Subject == "" || r.Subject == f.Subject) &&
+			(f.Text == "" || strings.Contains("\n"+strings.ToLower(r.Reference+"\n"+r.Supplier+"\n"+r.Description), begins(f)+strings.ToLower(f.Text)))
+	}
+	counted := 0
 	texts := []string{"", "", "e", "tr", "train", "EX-00012", "Return", "nothing like it", "qz", "a customer", "10%", "_"}
 	suppliers := []string{"", "", "", "PROSEWARE", "northern rail", "Nobody"}
 	causes := [][2]string{{}, {}, {}, {"account_archived", ""}, {"account_archived", "429"}, {"period_closed", ""}, {"none", ""}}
@@ -76,12 +84,27 @@ func TestEveryListIsWhatItsAddressSays(t *testing.T) {
 		var want []int64
 		slices.SortFunc(rows, orders[f.Sort])
 		for _, r := range rows {
-			if (f.Status == "" || r.Status == f.Status) && (f.CompanyID == 0 || r.CompanyID == f.CompanyID) &&
-				(f.From.IsZero() || !r.IssueDate.Before(f.From) && !r.IssueDate.After(f.To)) &&
-				(!f.Min.Valid || r.Total.Cmp(f.Min.Decimal) >= 0 && r.Total.Cmp(f.Max.Decimal) <= 0) && (f.Currency == "" || r.Currency == f.Currency) &&
-				(f.Supplier == "" || strings.EqualFold(r.Supplier, f.Supplier)) && (f.Cause == "" || r.Cause == f.Cause) && (f.Subject == "" || r.Subject == f.Subject) &&
-				(f.Text == "" || strings.Contains("\n"+strings.ToLower(r.Reference+"\n"+r.Supplier+"\n"+r.Description), begins(f)+strings.ToLower(f.Text))) {
+			if chosen(f, r) {
 				want = append(want, r.ID)
+			}
+		}
+		counts, err := w.CountsWithin(t.Context(), f)
+		if err != nil {
+			t.Fatalf("%+v: %v", f, err)
+		}
+		all := f
+		all.Status = ""
+		counted += len(counts)
+		exactly := map[store.ExpenseStatus]int{}
+		for _, r := range rows {
+			if chosen(all, r) {
+				exactly[r.Status]++
+			}
+		}
+		for status, some := range counts {
+			n := exactly[status]
+			if some != (store.Some{N: min(n, 1000), More: n > 1000}) && some != (store.Some{N: n}) {
+				t.Fatalf("%+v: %d are %s, counted as %+v", all, n, status, some)
 			}
 		}
 		after, before, at := "", "", 0
@@ -104,6 +127,9 @@ func TestEveryListIsWhatItsAddressSays(t *testing.T) {
 		if err != nil || !slices.Equal(idsOf(other), want[:min(store.PageSize, len(want))]) {
 			t.Fatalf("%+v: a cursor of no sort does not show the first page: %v", f, err)
 		}
+	}
+	if counted < 120*len(store.Statuses)*9/10 {
+		t.Errorf("only %d of %d tabs were counted", counted, 120*len(store.Statuses))
 	}
 }
 

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"fmt"
+	"strconv"
 	"testing"
 
 	"tallylight/store"
@@ -138,5 +139,21 @@ func TestOneWithoutASubjectBlocksNobody(t *testing.T) {
 	}))
 	if err == nil || n != 2 || w.verdicts()[store.VerdictIgnored] != 1 {
 		t.Errorf("took %d, verdicts %v, error %v", n, w.verdicts(), err)
+	}
+}
+
+func TestTidyAPITokens(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for n, revoked := range []string{"NULL", "clock() - interval '12 months'", "clock() - interval '14 months'"} {
+		w.sql().MustExec(`INSERT INTO api_tokens (name, hash, scopes, created_at, revoked_at)
+			VALUES ($1::text, sha256($1::text::bytea), '{expenses:read}', clock() - interval '3 years', `+revoked+`)`, strconv.Itoa(n))
+	}
+	if err := w.TidyAPITokens(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var left string
+	if err := w.sql().Get(&left, `SELECT string_agg(name, ' ' ORDER BY name) FROM api_tokens`); err != nil || left != "0 1" {
+		t.Errorf("tokens left: %q, %v", left, err)
 	}
 }

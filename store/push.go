@@ -29,7 +29,7 @@ type Push struct {
 	Cause       string
 	Subject     string
 	Snapshot    json.RawMessage
-	By          string     // the email of who pressed the button, "" when unknown
+	By          string     // the email of who pressed the button, or the API token's name; "" when unknown
 	CreatedAt   time.Time  `db:"created_at"`
 	SettledAt   *time.Time `db:"settled_at"`
 	Platform    string
@@ -98,6 +98,10 @@ func (tx *Tx) LockPushables(ctx context.Context, ids []int64) ([]Pushable, error
 	return tx.Pushables(ctx, ids)
 }
 
+// pushedBy is who started push p, and is user u unless another system did: then the record has its token's name.
+const pushedBy = `coalesce(u.email, (SELECT a.actor FROM activity a WHERE a.subject_kind = 'expense' AND a.subject_id = p.expense_id AND a.at = p.created_at
+	AND a.verb IN ('pushed', 'retried', 'pushed anyway', 'retried anyway') ORDER BY a.id LIMIT 1), '')`
+
 // Pushables reads the expenses with those ids without locking them: for a forecast.
 func (tx *Tx) Pushables(ctx context.Context, ids []int64) ([]Pushable, error) {
 	var ps []Pushable
@@ -105,7 +109,7 @@ func (tx *Tx) Pushables(ctx context.Context, ids []int64) ([]Pushable, error) {
 		SELECT e.id, e.company_id, e.reference, e.status, co.example, co.deleted_at IS NOT NULL AS company_gone,
 			cn.id AS connection_id, coalesce(cn.status, '') AS connection_status,
 			coalesce(cn.platform_name, '') AS platform_name, coalesce(cn.platform_key, '') AS platform_key,
-			coalesce(u.email, '') AS pushed_by, p.created_at AS pushed_at, `+factsOf+` AS facts
+			`+pushedBy+` AS pushed_by, p.created_at AS pushed_at, `+factsOf+` AS facts
 		FROM expenses e JOIN companies co ON co.id = e.company_id LEFT JOIN `+accountingOf+` cn ON true
 			LEFT JOIN pushes p ON p.id = e.push_id LEFT JOIN users u ON u.id = p.created_by
 		WHERE e.id = ANY($1) ORDER BY e.id`, int64s(ids))
@@ -257,7 +261,7 @@ const snapshotOf = `jsonb_build_object('expense_id', e.id, 'company', co.name, '
 func (s *Store) Pushes(ctx context.Context, expenseID int64) ([]Push, error) {
 	var ps []Push
 	err := s.db.SelectContext(ctx, &ps, `
-		SELECT p.id, p.expense_id, p.cost_step_id, p.failed_step_id, p.state, p.cause, p.subject, p.snapshot, coalesce(u.email, '') AS by,
+		SELECT p.id, p.expense_id, p.cost_step_id, p.failed_step_id, p.state, p.cause, p.subject, p.snapshot, `+pushedBy+` AS by,
 			p.created_at, p.settled_at, cn.platform_name AS platform, cn.platform_key
 		FROM pushes p JOIN connections cn ON cn.id = p.connection_id LEFT JOIN users u ON u.id = p.created_by
 		WHERE p.expense_id = $1 ORDER BY p.id DESC`, expenseID)

@@ -37,10 +37,11 @@ type User struct {
 	Email        string
 	PasswordHash string `db:"password_hash"`
 	Role         Role
+	Zone         string    // that they are told times in, by the IANA's name; "" is the installation's
 	CreatedAt    time.Time `db:"created_at"`
 }
 
-const userColumns = `id, email, password_hash, role, created_at`
+const userColumns = `id, email, password_hash, role, coalesce(zone, '') AS zone, created_at`
 
 // NormalEmail is how an email is stored and compared.
 func NormalEmail(email string) string { return strings.ToLower(strings.TrimSpace(email)) }
@@ -102,4 +103,12 @@ func (s *Store) ChangePassword(ctx context.Context, u User, passwordHash string,
 		}
 		return tx.Record(ctx, Activity{UserID: &u.ID, Actor: u.Email, Verb: "changed password", SubjectKind: "user", SubjectID: &u.ID, Subject: u.Email})
 	})
+}
+
+// SetZone keeps which zone a person is told times in; "" is the installation's.
+func (s *Store) SetZone(ctx context.Context, userID int64, zone string) error {
+	if _, err := s.db.ExecContext(ctx, `UPDATE users SET zone = nullif($2, '') WHERE id = $1`, userID, zone); err != nil {
+		return fmt.Errorf("set zone of user %d: %w", userID, err)
+	}
+	return nil
 }

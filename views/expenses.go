@@ -52,12 +52,20 @@ func (h Heading) attributes() templ.Attributes {
 	return templ.Attributes{"aria-sort": h.Sort}
 }
 
-// follow names the events after which the script reads a company's counts anew: the counts event tells those of all companies.
-func follow(companyID int64) string {
-	if companyID == 0 {
-		return ""
+// follow names the events after which the script reads a list's own counts anew: the counts event tells those of everything.
+func follow(own bool) string {
+	if own {
+		return "counts"
 	}
-	return "counts"
+	return ""
+}
+
+// orMore is the plus after a count that is not all.
+func orMore(t Tab) string {
+	if t.More {
+		return "+"
+	}
+	return ""
 }
 
 // tabCounts is how many things a tab says it leads to, if it does.
@@ -69,12 +77,12 @@ const (
 	liveCounts           // of everything, so that the counts event may replace them
 )
 
-// countsOf are those of a list narrowed to a company, 0 for all.
-func countsOf(companyID int64) tabCounts {
-	if companyID == 0 {
-		return liveCounts
+// countsOf are those of a list that has its own, or of one of everything.
+func countsOf(own bool) tabCounts {
+	if own {
+		return ownCounts
 	}
-	return ownCounts
+	return liveCounts
 }
 
 // onlyCompany is the company a list is narrowed to, "" for all.

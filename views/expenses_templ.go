@@ -83,7 +83,7 @@ func Expenses(p ExpensesPage) templ.Component {
 					return templ_7745c5c3_Err
 				}
 				var templ_7745c5c3_Var3 string
-				templ_7745c5c3_Var3, templ_7745c5c3_Err = templ.JoinStringErrs(follow(p.CompanyID))
+				templ_7745c5c3_Var3, templ_7745c5c3_Err = templ.JoinStringErrs(follow(p.OwnCounts))
 				if templ_7745c5c3_Err != nil {
 					return templ.Error{Err: templ_7745c5c3_Err, FileName: `views/expenses.templ`, Line: 19, Col: 51}
 				}
@@ -95,7 +95,7 @@ func Expenses(p ExpensesPage) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = tabs("By status", p.Tabs, countsOf(p.CompanyID)).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = tabs("By status", p.Tabs, countsOf(p.OwnCounts)).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

@@ -5,7 +5,7 @@ type OverviewPage struct {
 	Frame
 	Failed, Checking     int
 	FailedTo, CheckingTo string
-	Causes               []CauseLine
+	Causes               []Cause
 	MoreCauses           int
 	Down                 int
 	DownFirst            []ConnectionRow
@@ -13,9 +13,6 @@ type OverviewPage struct {
 	Times                []PlatformTime
 	Months               []OverviewMonth
 }
-
-// CauseLine is what failed for one reason: "412 expenses of 9 companies", why, and the sums.
-type CauseLine struct{ Count, Cause, Sums, Href string }
 
 // PlatformTime is how long pushes to one accounting package took.
 type PlatformTime struct{ Platform, Pushes, Median, P95 string }

@@ -60,13 +60,13 @@ func sampleRows() []Row {
 
 func sampleTabs() []Tab {
 	return []Tab{
-		{"All", "", "/expenses", 1300, true},
-		{"Not pushed", "not_pushed", "/expenses?status=not_pushed", 210, false},
-		{"In progress", "in_progress", "/expenses?status=in_progress", 12, false},
-		{"Complete", "complete", "/expenses?status=complete", 1018, false},
-		{"Failed", "failed", "/expenses?status=failed", 41, false},
-		{"Needs checking", "needs_checking", "/expenses?status=needs_checking", 2, false},
-		{"On hold", "on_hold", "/expenses?status=on_hold", 17, false},
+		{"All", "", "/expenses", 1300, true, false, false},
+		{"Not pushed", "not_pushed", "/expenses?status=not_pushed", 210, false, false, false},
+		{"In progress", "in_progress", "/expenses?status=in_progress", 12, false, false, false},
+		{"Complete", "complete", "/expenses?status=complete", 1018, false, false, false},
+		{"Failed", "failed", "/expenses?status=failed", 41, false, false, false},
+		{"Needs checking", "needs_checking", "/expenses?status=needs_checking", 2, false, false, false},
+		{"On hold", "on_hold", "/expenses?status=on_hold", 17, false, false, false},
 	}
 }
 
@@ -108,6 +108,7 @@ func sampleFiltered() ExpensesPage {
 		{"From 1 Jan 2026", "/expenses?q=taxi&company=7", "Drop the date"},
 	}
 	p.Previous, p.Newest, p.Address, p.List = "/expenses?before=xyz", false, "company=7&q=taxi", "/expenses?company=7&q=taxi"
+	p.OwnCounts, p.Tabs[0].Unknown, p.Tabs[1].More, p.Tabs[2].Unknown = true, true, true, true
 	p.Chosen, p.Kept = []Field{{"q", "taxi"}, {"company", "7"}}, []Field{{"sort", "-amount"}, {"cause", hostile}}
 	return p
 }
@@ -143,7 +144,7 @@ func sampleExpense() ExpensePage {
 	return ExpensePage{
 		Frame: sampleFrame("EXP-2040", "/expenses", "expenses"), ID: 2040, Reference: "EXP-2040", Badge: badges[store.Failed],
 		Amount: "GBP 54.00", Action: "Retry", Edit: true, List: "/expenses?status=failed", Previous: "/expenses/2041?list=status%3Dfailed", Next: "/expenses/2036?list=status%3Dfailed",
-		Keep: Kept{true, "status=failed"}, TimesIn: "Europe/London (GMT)",
+		Keep: Kept{true, "status=failed"},
 		Preflight: &Preflight{Title: "What would fail", Items: []PreflightItem{
 			{true, "Xero books no expense without a contact, and this one names no supplier.", "Enter the supplier, or choose a contact for expenses without one.", Link{"Open the mapping", "/companies/9/mapping"}},
 			{false, "Supplier " + hostile + " has another currency in Xero, which may refuse the expense.", "Choose a supplier with this currency.", Link{}},
@@ -289,7 +290,7 @@ func sampleConnection() ConnectionPage {
 func sampleCompanies() CompaniesPage {
 	cs := sampleConnections()
 	return CompaniesPage{Frame: sampleFrame("Companies", "/companies", "connections,expenses"), Clear: "/companies", Next: "/companies?after=11",
-		Tabs: []Tab{{"Companies", "", "/companies", 1204, true}, {"Deleted", "", "/companies?status=deleted", 1, false}},
+		Tabs: []Tab{{"Companies", "", "/companies", 1204, true, false, false}, {"Deleted", "", "/companies?status=deleted", 1, false, false, false}},
 		Companies: []CompanyRow{
 			{9, "Adatum Builders", "GBP", &cs[0], sampleTabs()[5:], "books read 12 Jan, 08:55", "Codat could not reach Sage 50: the connector is offline.", ""},
 			{7, "Northwind Ltd", "GBP", &cs[2], sampleTabs()[1:], "books read 12 Jan, 14:02", "", ""},
@@ -364,7 +365,7 @@ func sampleDeliveries() DeliveriesPage {
 	return DeliveriesPage{
 		Frame: sampleFrame("Deliveries", "/deliveries", "deliveries"), Next: "/deliveries?before=9", Newest: true, Types: []string{"read.completed", hostile},
 		Companies: []Option{{"7", "Northwind Ltd", false}, {"9", hostile, false}},
-		Verdicts:  []Tab{{"All", "", "/deliveries", 2400, true}, {"Applied", "applied", "/deliveries?verdict=applied", 2300, false}, {"Set aside", "set_aside", "/deliveries?verdict=set_aside", 1, false}},
+		Verdicts:  []Tab{{"All", "", "/deliveries", 2400, true, false, false}, {"Applied", "applied", "/deliveries?verdict=applied", 2300, false, false, false}, {"Set aside", "set_aside", "/deliveries?verdict=set_aside", 1, false, false, false}},
 		Rows: []DeliveryRow{
 			{14, "12 Jan 2026, 14:03:02", "directCosts.write.unsuccessful", 7, Link{"EXP-2040", "/expenses/2040"}, "", "applied", "Applied", "good", ""},
 			{13, "12 Jan 2026, 14:02:34", "Push Operation Status Changed()", 7, Link{"EXP-2041", "/expenses/2041"}, "", "duplicate", "Duplicate", "idle", ""},
@@ -451,8 +452,8 @@ func samples() map[string]templ.Component {
 		"deliveries-filtered": Deliveries(sampleDeliveriesFiltered()), "delivery": Delivery(sampleDelivery()),
 		"settings": Settings(sampleSettings()), "settings-tested": Settings(sampleSettingsTested()),
 		"login": Login(LoginPage{Frame: nobody}), "login-refused": Login(LoginPage{nobody, "anna@example.com", "/expenses?q=" + hostile, "That email and password do not belong together."}),
-		"account":         Account(AccountPage{Frame: sampleFrame("Change password", "/account", "")}),
-		"account-refused": Account(AccountPage{sampleFrame("Change password", "/account", ""), "The current password is not right."}),
+		"account":         Account(AccountPage{Frame: sampleFrame("Account", "/account", ""), TimesIn: "Europe/Berlin", Otherwise: "UTC"}),
+		"account-refused": Account(AccountPage{sampleFrame("Account", "/account", ""), "Berlin" + hostile, "UTC", map[string]string{"zone": "There is no such zone."}, "Your password now is not right."}),
 		"error":           Error(ErrorPage{sampleFrame("Not found", "", ""), 404, "There is no such expense. It may have been typed wrongly."}),
 		"error-nobody":    Error(ErrorPage{nobody, 503, "The database cannot be reached just now. Nothing was lost; try again in a moment."}),
 	}

@@ -128,6 +128,7 @@ type ExpensesPage struct {
 
 	Filtered   bool   // something is chosen
 	OnlyStatus bool   // of a company or all, nothing but a status is
+	OwnCounts  bool   // the tabs count what is chosen, not everything
 	Past       bool   // the page is behind the last one
 	Drops      Drops  // of an empty list, which filters to drop
 	Clear      string // href without any filter
@@ -179,6 +180,8 @@ type Tab struct {
 	Href    string
 	Count   int
 	Current bool
+	More    bool // there are more than Count
+	Unknown bool // to count them would take long
 }
 
 // Chip is one filter in force, with the link that drops it.
@@ -212,7 +215,6 @@ type ExpensePage struct {
 	Reverse   *Reverse    // how it is taken back, when it is in the ledger
 	Delete    bool        // it was never pushed
 	Story     []StoryLine // oldest first
-	TimesIn   string      // the zone of all times on the page: "Europe/Berlin (CET)"
 	Messages  Link        // the webhooks about it, for administrators
 	Facts     []Fact      // date, supplier, company, connection, paid from, entered by
 	Lines     []LineItem
@@ -456,10 +458,13 @@ type LoginPage struct {
 	Problem string
 }
 
-// AccountPage is where a person changes their own password.
+// AccountPage is where a person changes their own password, and the zone that they are told times in.
 type AccountPage struct {
 	Frame
-	Problem string
+	TimesIn   string // that zone, "" for none of their own
+	Otherwise string // the zone of who has none: "Europe/London"
+	Problems  map[string]string
+	Problem   string // of the password
 }
 
 // ExpenseForm is the form for a new expense, or for one that is being changed, as filled in so far.

@@ -261,7 +261,7 @@ func TestCountsCarryTheNamesOfThePage(t *testing.T) {
 	if !slices.Equal(wire, page) || len(wire) != 9 {
 		t.Errorf("counts %v on the wire, %v on the page", wire, page)
 	}
-	p.CompanyID = 7
+	p.OwnCounts = true
 	if got := names(render(t, Expenses(p))); !slices.Equal(got, []string{"attention", "down"}) {
 		t.Errorf("one company's page takes everybody's counts: %v", got)
 	}

@@ -13,6 +13,8 @@ type Event struct {
 	Key   string // the row it is about, such as "42"; "" = no single row
 	Fresh bool   // the row is new: it goes to pages that do not show it yet, too
 	Data  []byte // HTML
+
+	Zoned map[string][]byte // in place of Data, HTML that has times: by the zone of the pages that it is for
 }
 
 const resync = "resync"

@@ -3,7 +3,9 @@ package web
 import (
 	"crypto/rand"
 	"errors"
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -18,7 +20,7 @@ const (
 // Hub hands events to the streams that want them. It never waits for a reader.
 //
 // A stream takes the events of its topics. One that says which rows it shows takes, of events with a key, only those about
-// these rows and those marked Fresh.
+// these rows and those marked Fresh. Of events with times it takes what is said in its own zone.
 type Hub struct {
 	tag string // tells this process's positions from others'
 
@@ -74,10 +76,21 @@ func (h *Hub) Publish(e Event) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.note(e.Topic)
-	f := newFrame(h.id, e.Name, e.Data)
+	all, zoned := newFrame(h.id, e.Name, e.Data), map[string]frame{}
+	for zone, data := range e.Zoned {
+		zoned[zone] = newFrame(h.id, e.Name, data)
+	}
 	for _, set := range h.takers(e.Topic, e.Key, e.Fresh) {
 		for s := range set {
-			s.offer(slot{e.Topic, e.Name, e.Key}, f)
+			f, said := all, true
+			if e.Zoned != nil {
+				f, said = zoned[s.zone]
+			}
+			if said {
+				s.offer(slot{e.Topic, e.Name, e.Key}, f)
+			} else { // it came after Wanted was asked
+				s.resyncAt(h.id)
+			}
 		}
 	}
 }
@@ -92,24 +105,30 @@ func (h *Hub) Resync() {
 	}
 }
 
-// Wanted reports whether a stream takes events about that row. Ask it before rendering an event, and only when there is one:
-// when nobody does, the hub remembers that there was news on the topic, for pages that are just being opened.
-func (h *Hub) Wanted(topic, key string) bool {
-	return h.asked(topic, key, false)
-}
-
-// Watching reports whether a stream takes any event of that topic, such as one about a row that is new. Otherwise like Wanted.
-func (h *Hub) Watching(topic string) bool {
-	return h.asked(topic, "", true)
-}
-
-func (h *Hub) asked(topic, key string, fresh bool) bool {
+// Wanted returns the zones of the streams that take events about that row, or with no key any event of that topic, such as one about
+// a row that is new. Ask it before rendering an event, and only when there is one: when nobody wants it, the hub remembers that there
+// was news on the topic, for pages that are just being opened.
+func (h *Hub) Wanted(topic, key string) []string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for _, set := range h.takers(topic, key, fresh) {
-		if len(set) > 0 {
-			return true
+	zones := map[string]bool{}
+	for _, set := range h.takers(topic, key, false) {
+		for s := range set {
+			zones[s.zone] = true
 		}
+	}
+	if len(zones) == 0 {
+		h.note(topic)
+	}
+	return slices.Sorted(maps.Keys(zones))
+}
+
+// Watching reports whether a stream takes any event of that topic. Otherwise like Wanted.
+func (h *Hub) Watching(topic string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.topics[topic])+len(h.topics[""]) > 0 {
+		return true
 	}
 	h.note(topic)
 	return false

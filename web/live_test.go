@@ -28,7 +28,7 @@ func serveLive(tb testing.TB, hub *Hub) string {
 		users++
 		user := users
 		mu.Unlock()
-		return hub.Stream(w, r, user, func(context.Context) bool { return true })
+		return hub.Stream(w, r, user, "", func(context.Context) bool { return true })
 	}))
 	ctx, cancel := context.WithCancel(context.Background())
 	served := make(chan error)

@@ -73,7 +73,7 @@ func newSite(t *testing.T) *site {
 	a := Adapter{Log: s.log.log()}
 	mux := http.NewServeMux()
 	mux.Handle("GET /live", a.Handle(func(w http.ResponseWriter, r *http.Request) error {
-		return s.hub.Stream(w, r, s.user, s.alive)
+		return s.hub.Stream(w, r, s.user, r.URL.Query().Get("zone"), s.alive)
 	}))
 	mux.HandleFunc("GET /slow", func(w http.ResponseWriter, r *http.Request) {
 		select {

@@ -36,11 +36,13 @@ const (
 //	show=12,13,14                the rows its page shows; absent means every row, empty means none
 //	since=…                      the Position at which the page was made
 //
+// zone is that of the page's times.
+//
 // The first event is sent at once, those that follow within 250 ms together, the newest of each name and key. The stream
 // starts with a "resync" when events were missed: since has passed, or the browser comes back (Last-Event-ID). A page that
 // gets one reads itself again. One person may have 20 streams open; more are a 503, as is any stream after Close.
-func (h *Hub) Stream(w http.ResponseWriter, r *http.Request, user int64, alive func(context.Context) bool) error {
-	s, err := newStream(user, r.URL.Query())
+func (h *Hub) Stream(w http.ResponseWriter, r *http.Request, user int64, zone string, alive func(context.Context) bool) error {
+	s, err := newStream(user, zone, r.URL.Query())
 	if err != nil {
 		return err
 	}
@@ -77,6 +79,7 @@ func (h *Hub) Stream(w http.ResponseWriter, r *http.Request, user int64, alive f
 // stream is one browser's place in the hub.
 type stream struct {
 	user   int64
+	zone   string
 	topics []string        // "" = all
 	whole  bool            // takes every row
 	shown  map[string]bool // else these rows
@@ -89,8 +92,8 @@ type stream struct {
 	lost    uint64 // not 0 = a resync with this id is due, in place of everything else
 }
 
-func newStream(user int64, query url.Values) (*stream, error) {
-	s := &stream{user: user, whole: !query.Has("show"), wake: make(chan struct{}, 1), pending: map[slot]frame{}}
+func newStream(user int64, zone string, query url.Values) (*stream, error) {
+	s := &stream{user: user, zone: zone, whole: !query.Has("show"), wake: make(chan struct{}, 1), pending: map[slot]frame{}}
 	s.topics = words(query.Get("topics"))
 	if len(s.topics) == 0 {
 		s.topics = []string{""}

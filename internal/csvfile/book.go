@@ -1,7 +1,6 @@
 package csvfile
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -34,17 +33,17 @@ type key struct {
 
 // book gathers the rows of a file into expenses.
 type book struct {
-	format    Format
-	companies store.CompanyNames
-	only      store.Company // whose expenses they are, where no column says so
-	known     map[key]*entry
-	entries   []*entry
-	problems  []Problem
-	told      map[place]bool
-	rows      int
-	names     []string            // of the header
-	unread    bool                // the file could not be read to its end
-	seen      map[string][]string // samples of dates and amounts
+	format   Format
+	names    store.CompanyNames
+	only     store.Company // whose expenses they are, where no column says so
+	known    map[key]*entry
+	entries  []*entry
+	problems []Problem
+	told     map[place]bool
+	rows     int
+	header   []string            // the names of its columns
+	unread   bool                // the file could not be read to its end
+	seen     map[string][]string // samples of dates and amounts
 }
 
 type place struct {
@@ -53,7 +52,7 @@ type place struct {
 }
 
 func newBook(f Format, companies []store.Company) *book {
-	b := &book{format: f, companies: store.NamesOf(companies), known: map[key]*entry{}, told: map[place]bool{}, seen: map[string][]string{}}
+	b := &book{format: f, names: store.NamesOf(companies), known: map[key]*entry{}, told: map[place]bool{}, seen: map[string][]string{}}
 	for _, c := range companies {
 		if c.ID == f.CompanyID {
 			b.only = c
@@ -154,7 +153,7 @@ func (b *book) company(r row) (c store.Company, complaint string) {
 	if text == "" && b.only.ID != 0 {
 		return b.only, ""
 	}
-	return b.companies.Find(text)
+	return b.names.Find(text)
 }
 
 func (b *book) begin(r row, c store.Company) *entry {
@@ -173,12 +172,13 @@ func (b *book) begin(r row, c store.Company) *entry {
 		}
 	}
 	if text := r.field(rate); text != "" {
-		var err error
-		plain, ok := ReadNumber(text, b.format.Decimal, false)
-		if e.Rate.Decimal, err = decimal.Parse(plain); !ok || err != nil || strings.ContainsAny(plain, "eE") {
-			b.problem(e, r.line, rate, text, "%q is not a rate: write it like 1%s1725.", clip(text), cmp.Or(b.format.Decimal, "."))
+		if plain, ok := ReadNumber(text, b.format.Decimal, false); !ok {
+			b.problem(e, r.line, rate, text, "%q is not a rate: write it like 1%s1725.", clip(text), b.format.Decimal)
+		} else if read, err := store.ParseRate(plain); err != nil {
+			b.problem(e, r.line, rate, text, "%s.", sentence(err))
+		} else {
+			e.Rate = decimal.NullDecimal{Decimal: read, Valid: true}
 		}
-		e.Rate.Valid = ok && err == nil
 	}
 	return e
 }

@@ -82,7 +82,7 @@ func read(r io.Reader, f Format, changed fixes, companies []store.Company) (b *b
 	whole := records(r, f, func(found header) bool {
 		h = found
 		b.problems = h.place(f)
-		b.names = h.names
+		b.header = h.names
 		return len(b.problems) == 0
 	}, func(line int, fields []string, p *Problem) {
 		if p != nil {

@@ -24,6 +24,8 @@ type Preview struct {
 	LeftOut  int      `json:"left_out"`
 	Sums     []Sum    `json:"sums"`  // of those to be entered, as far as they can be read
 	First    []Sample `json:"first"` // of those to be entered
+	Alike    int      `json:"alike"` // of those to be entered, that look the same as others
+	Pairs    []Alike  `json:"pairs"` // the first of them
 	Problems int      `json:"problems"`
 	Groups   []Group  `json:"groups"` // at most MostGroups
 	Unread   bool     `json:"unread"` // the file could not be read to its end, or not at all
@@ -87,9 +89,12 @@ func preview(ctx context.Context, s *store.Store, file io.Reader, f Format, made
 		return Preview{}, err
 	}
 	problems := byLine(append(b.problems, used...))
-	p := Preview{Columns: b.names, Unused: unused(b.names, f.Columns), Rows: b.rows, Expenses: len(fresh), Here: len(b.entries) - len(fresh), LeftOut: leftOut,
+	p := Preview{Columns: b.header, Unused: unused(b.header, f.Columns), Rows: b.rows, Expenses: len(fresh), Here: len(b.entries) - len(fresh), LeftOut: leftOut,
 		Problems: len(problems), Groups: groups(problems), Unread: b.unread || b.rows == 0, Sums: sums(fresh),
 		Dates: b.seen[date], Amounts: b.seen[net], Letters: letters.seen}
+	if p.Alike, p.Pairs, err = alike(ctx, s, fresh); err != nil {
+		return Preview{}, err
+	}
 	for _, e := range fresh {
 		p.Lines += len(e.lines)
 		if len(p.First) < mostSamples {

@@ -54,8 +54,11 @@ func (i *Inbox) Run(ctx context.Context) error {
 		case <-i.wakes():
 		case <-tidy.C:
 			more, err := i.Store.TidyDeliveries(ctx)
+			if err == nil {
+				err = i.Store.TidyAPITokens(ctx)
+			}
 			if err != nil && ctx.Err() == nil {
-				i.Log.Error("tidy deliveries", "error", err)
+				i.Log.Error("tidy what is old", "error", err)
 			}
 			if more {
 				tidy.Reset(tidySoon)
