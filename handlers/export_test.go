@@ -135,7 +135,9 @@ func TestExportBroken(t *testing.T) {
 	}
 	mustContain(t, s.log.String(), "export ended early", "by=viewer@example.com")
 	mustNotContain(t, s.log.String(), "expenses exported")
-	if !s.handlers.exports.begin(v.user.ID) || !s.handlers.exports.begin(v.user.ID) {
-		t.Error("the export that broke counts as running still")
+	for range exportsAtOnce {
+		if !s.handlers.exports.begin(v.user.ID) {
+			t.Error("the export that broke counts as running still")
+		}
 	}
 }
