@@ -58,7 +58,8 @@ func TestBrowser(t *testing.T) {
 			d.b.do(chromedp.Evaluate[chromedp.Void](`sessionStorage.clear()`), chromedp.Navigate("about:blank"))
 		})
 	}
-	w.bookedOnce("K-1", "K-2", "K-3", "B-1", "B-2", "H-1", "H-2", "H-3", "P-1", "P-3", "P-4", "T-1", "W-1", "W-2", "D-50", "D-51", "N-1", "N-2", "N-3", "G-1", "G-2")
+	w.bookedOnce("K-1", "K-2", "K-3", "B-1", "B-2", "H-1", "H-2", "H-3",
+		"P-1", "P-3", "P-4", "T-1", "W-1", "W-2", "D-50", "D-51", "N-1", "N-2", "N-3", "G-1", "G-2")
 }
 
 // sit has a test answer for what goes wrong from now on.

@@ -267,7 +267,8 @@ func (b *tab) signIn(email string) {
 		b.t.Fatal(err)
 	}
 	for _, c := range (&program{t: b.t, url: b.url}).visit(email, password).client.Jar.Cookies(at) {
-		if _, err := chromedp.Call(b.ctx, network.SetCookie, network.SetCookieParams{Name: c.Name, Value: c.Value, URL: b.url, HTTPOnly: new(true)}); err != nil {
+		_, err := chromedp.Call(b.ctx, network.SetCookie, network.SetCookieParams{Name: c.Name, Value: c.Value, URL: b.url, HTTPOnly: new(true)})
+		if err != nil {
 			b.t.Fatal(err)
 		}
 	}
