@@ -76,7 +76,7 @@ func (d *desk) journey() {
 	first, second := v.id("B-1"), v.id("B-2")
 	b.open("/expenses")
 
-	w.scenario(`{"delay":"1s","reference":"B-1"}`)
+	w.scenario(`{"delay":"4s","reference":"B-1"}`)
 	b.leave(b.click("#expense-" + first + " button"))
 	b.do(chromedp.Evaluate[chromedp.Void](mark))
 	b.untilExpense(first, "in_progress", "Push in progress")
