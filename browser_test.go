@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
@@ -20,18 +20,63 @@ const (
 	marked = `window.marked === true`
 )
 
-func TestBrowserJourney(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, takes, sandbox.Current)
-	w.addUser("ada@example.com", store.Admin)
-	p := w.serve()
-	w.enter([2]string{"B-1", travel}, [2]string{"B-2", travel})
-	v := p.visit("ada@example.com", password)
-	first, second := v.id("B-1"), v.id("B-2")
-	b := openTab(t, p.url)
-	b.signIn("ada@example.com")
+// desk is where somebody of finance sits: the parts of TestBrowser use it one after the other.
+type desk struct {
+	t *testing.T
+	w *world
+	p *program
+	v *visitor
+	b *tab
+}
 
-	w.scenario(`{"delay":"1s","reference":"B-1"}`)
+// TestBrowser spends a day at one desk. Each part has expenses of its own.
+func TestBrowser(t *testing.T) {
+	t.Parallel()
+	needChromium(t)
+	w := newWorld(t, takes, sandbox.Both)
+	w.addUser("fay@example.com", store.Finance)
+	p := w.serve()
+	d := &desk{w: w, p: p, v: p.visit("fay@example.com", password), b: openTab(t, p.url)}
+	for _, part := range []struct {
+		name string
+		do   func(*desk)
+	}{
+		{"Keyboard", (*desk).keyboard}, {"Journey", (*desk).journey}, {"Keeps what a person does", (*desk).keeps}, {"Plan", (*desk).plan},
+		{"Receipt", (*desk).receipt}, {"Narrow", (*desk).narrow}, {"Import", (*desk).imports}, {"Desk", (*desk).selection},
+		{"Without scripts", (*desk).withoutScripts}, {"After a gap", (*desk).afterAGap},
+	} {
+		t.Run(part.name, func(s *testing.T) {
+			d.sit(s)
+			defer func() {
+				if s.Failed() {
+					d.b.shoot("failed " + s.Name())
+				}
+				d.b.complain()
+				d.sit(t)
+			}()
+			part.do(d)
+			d.b.do(chromedp.Evaluate[chromedp.Void](`sessionStorage.clear()`), chromedp.Navigate("about:blank"))
+		})
+	}
+	w.bookedOnce("K-1", "K-2", "K-3", "B-1", "B-2", "H-1", "H-2", "H-3",
+		"P-1", "P-3", "P-4", "T-1", "W-1", "W-2", "D-50", "D-51", "N-1", "N-2", "N-3", "G-1", "G-2")
+}
+
+// sit has a test answer for what goes wrong from now on.
+func (d *desk) sit(t *testing.T) {
+	d.t, d.w.t, d.p.t, d.v.t, d.b.t = t, t, t, t, t
+}
+
+// journey takes two expenses to the ledger, one of them at the second try, and has a connection go.
+func (d *desk) journey() {
+	t, w, v, b := d.t, d.w, d.v, d.b
+	const tailspin = "Tailspin Tours KK"
+	w.enter([2]string{"B-1", travel}, [2]string{"B-2", travel})
+	w.booksRead(tailspin)
+	first, second := v.id("B-1"), v.id("B-2")
+	b.open("/expenses")
+
+	w.scenario(`{"delay":"4s","reference":"B-1"}`)
 	b.leave(b.click("#expense-" + first + " button"))
 	b.do(chromedp.Evaluate[chromedp.Void](mark))
 	b.untilExpense(first, "in_progress", "Push in progress")
@@ -60,55 +105,52 @@ func TestBrowserJourney(t *testing.T) {
 
 	b.open("/connections")
 	b.do(chromedp.Evaluate[chromedp.Void](mark))
-	row := "connection-" + w.connection(northwind).CodatID
+	row := "connection-" + w.connection(tailspin).CodatID
 	b.untilRow(row, "Linked", "Linked")
-	w.unlink(northwind)
+	w.unlink(tailspin)
 	b.untilRow(row, "Unlinked", "Unlinked")
 	if !evaluate[bool](b, marked) {
 		t.Error("the connections were loaded again")
 	}
 	b.shoot("journey 4 disconnected")
-	w.bookedOnce("B-1", "B-2")
 }
 
-func TestBrowserWithTheKeyboard(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, takes, sandbox.Current)
-	w.addUser("fay@example.com", store.Finance)
-	p := w.serve()
-	w.enter([2]string{"K-1", travel})
-	id := p.visit("fay@example.com", password).id("K-1")
-	b := openTab(t, p.url)
-	b.signIn("fay@example.com")
-
-	const focused = `document.activeElement.textContent.trim()`
-	for range 60 {
-		b.do(chromedp.KeyEvent(kb.Tab))
-		if evaluate[string](b, focused) == "Push K-1" {
-			break
-		}
-	}
-	if got := evaluate[string](b, focused); got != "Push K-1" {
-		t.Fatalf("Tab does not lead to the Push of the row, but to %q", got)
-	}
+// keyboard signs in and pushes with the keys alone, one expense and then two at once.
+func (d *desk) keyboard() {
+	t, w, v, b := d.t, d.w, d.v, d.b
+	w.enter([2]string{"K-1", travel}, [2]string{"K-2", travel}, [2]string{"K-3", travel})
+	b.typeSignIn("fay@example.com")
+	b.tabTo("Push K-1")
 	if evaluate[string](b, `getComputedStyle(document.activeElement).outlineStyle`) == "none" {
 		t.Error("nothing shows where the focus is")
 	}
 	b.leave(chromedp.KeyEvent(kb.Enter))
-	b.untilExpense(id, "complete", "Push complete")
+	b.untilExpense(v.id("K-1"), "complete", "Push complete")
+
+	b.tabTo("Search")
+	b.leave(chromedp.KeyEvent("K-" + kb.Enter))
+	b.untilLive()
+	for _, name := range []string{"Select K-3", "Select K-2"} { // the newest first
+		b.tabTo(name)
+		b.do(chromedp.KeyEvent(" "))
+	}
+	b.tabTo("Push")
+	b.leave(chromedp.KeyEvent(kb.Enter))
+	b.untilLive()
+	mustContain(t, b.text("main"), "Nothing is done yet", "2 expenses can go")
+	b.tabTo("Push 2 expenses")
+	b.leave(chromedp.KeyEvent(kb.Enter))
+	b.until(`document.body.innerText.includes("2 expenses pushed.")`)
+	b.tabTo("Receipt (CSV)")
+	mustContain(t, v.page(evaluate[string](b, `document.activeElement.getAttribute("href")`)), "K-2,", "K-3,")
 }
 
-// TestBrowserKeepsWhatAPersonDoes has rows change under somebody's hand.
-func TestBrowserKeepsWhatAPersonDoes(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, takes, sandbox.Current)
-	w.addUser("fay@example.com", store.Finance)
-	p := w.serve()
+// keeps has rows change under somebody's hand.
+func (d *desk) keeps() {
+	t, w, v, b := d.t, d.w, d.v, d.b
 	w.enter([2]string{"H-1", travel}, [2]string{"H-2", travel}, [2]string{"H-3", travel})
-	v := p.visit("fay@example.com", password)
 	first, second := v.id("H-1"), v.id("H-2")
-	b := openTab(t, p.url)
-	b.signIn("fay@example.com")
+	b.open("/expenses")
 
 	b.do(b.click("#menu-filter summary"), b.click("#expense-"+first+" .pick input"), b.click("#expense-"+second+" .pick input"),
 		chromedp.SendKeys(chromedp.CSS("[name=q]"), "half a wo"), chromedp.Focus(chromedp.CSS("#expense-"+first+" .ref a")),
@@ -147,17 +189,14 @@ func TestBrowserKeepsWhatAPersonDoes(t *testing.T) {
 	b.until(`document.body.innerText.includes("H-4")`)
 }
 
-// TestBrowserAfterAGap loses the stream in two ways, and misses a push meanwhile.
-func TestBrowserAfterAGap(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, takes, sandbox.Current)
-	w.addUser("fay@example.com", store.Finance)
-	p := w.serve()
+// afterAGap loses the stream in two ways, and misses a push meanwhile. The program that the desk began with is gone then.
+func (d *desk) afterAGap() {
+	t, w, v, b := d.t, d.w, d.v, d.b
+	p := d.p
 	w.enter([2]string{"G-1", travel}, [2]string{"G-2", travel})
-	id := p.visit("fay@example.com", password).id("G-1")
-	b := openTab(t, p.url)
+	id := v.id("G-1")
 	b.expect(`ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED_ENCODING|ERR_INTERNET_DISCONNECTED|ERR_NETWORK_IO_SUSPENDED|ERR_EMPTY_RESPONSE|ERR_CONNECTION_RESET`)
-	b.signIn("fay@example.com")
+	b.open("/expenses")
 	b.do(chromedp.Evaluate[chromedp.Void](mark))
 
 	other := w.serve()
@@ -165,7 +204,7 @@ func TestBrowserAfterAGap(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.until(`document.getElementById("live").innerText === "Reconnecting"`)
-	v := other.visit("fay@example.com", password)
+	v = other.visit("fay@example.com", password)
 	stream := v.live("topics=expenses")
 	v.push("G-1")
 	stream.awaitExpense(id, "complete")
@@ -190,32 +229,80 @@ func TestBrowserAfterAGap(t *testing.T) {
 	}
 }
 
-// TestBrowserWithoutScripts uses links, forms and reloads alone.
-func TestBrowserWithoutScripts(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, takes, sandbox.Current)
-	w.addUser("fay@example.com", store.Finance)
-	p := w.serve()
-	w.enter([2]string{"N-1", travel})
-	v := p.visit("fay@example.com", password)
+// withoutScripts uses links, forms and reloads alone: one expense with a receipt, and two at once.
+func (d *desk) withoutScripts() {
+	t, w, v, b := d.t, d.w, d.v, d.b
+	w.enter([2]string{"N-1", travel}, [2]string{"N-2", travel}, [2]string{"N-3", travel})
 	id, stream := v.id("N-1"), v.live("topics=expenses")
-	b := openTab(t, p.url)
-	if _, err := chromedp.Call(b.ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true}); err != nil {
+	if _, err := chromedp.Call(b.ctx, network.ClearBrowserCookies, cdp.Empty{}); err != nil {
 		t.Fatal(err)
 	}
-	b.do(chromedp.Navigate(p.url+"/login"), chromedp.SendKeys(chromedp.CSS(`[name=email]`), "fay@example.com"))
+	b.do(chromedp.Navigate("about:blank"))
+	b.scripts(false)
+	defer b.scripts(true)
+	b.do(chromedp.Navigate(d.p.url+"/login"), chromedp.SendKeys(chromedp.CSS(`[name=email]`), "fay@example.com"))
 	b.leave(chromedp.SendKeys(chromedp.CSS(`[name=password]`), password+"\r"))
-	b.leave(b.click("#expense-" + id + " button"))
+	b.leave(b.click("#expense-" + id + " .ref a"))
+	b.do(chromedp.SetUploadFiles(chromedp.CSS(`.receipts input[type=file]`), []string{picture(t, "hotel.png")}))
+	b.leave(b.click(".receipts form.add button"))
+	mustContain(t, b.text("#receipts"), "hotel.png", "Not uploaded yet")
+	b.leave(b.click(`form[action="/expenses/` + id + `/push"] button`))
 	if text := b.text("#flashes"); text != "N-1 is on its way." {
 		t.Errorf("the page says %q after Push", text)
 	}
 	stream.awaitExpense(id, "complete")
-	b.do(chromedp.Reload())
+	b.do(chromedp.Navigate(d.p.url + "/expenses?q=N-"))
 	mustContain(t, b.text("#expense-"+id), "Push complete")
 	if evaluate[bool](b, `!document.getElementById("live").hidden`) {
 		t.Error("a page without scripts says that it is live, or was")
 	}
 	b.shoot("without scripts")
+
+	two := []string{v.id("N-2"), v.id("N-3")}
+	for _, id := range two {
+		b.do(b.click("#expense-" + id + " .pick input"))
+	}
+	b.leave(b.click(`#bulk [value=push]`))
+	mustContain(t, b.text("main"), "Nothing is done yet", "2 expenses can go")
+	b.leave(b.click(".plan form .primary"))
+	for _, id := range two {
+		stream.awaitExpense(id, "complete")
+	}
+	b.leave(chromedp.Reload())
+	mustContain(t, b.text("main"), "2 expenses pushed.")
+	mustContain(t, v.page(evaluate[string](b, `document.querySelector('main a[href$="receipt.csv"]').getAttribute("href")`)), "N-2,", "N-3,")
+}
+
+// narrow takes two expenses to the ledger on a screen as wide as a phone's.
+func (d *desk) narrow() {
+	t, w, v, b := d.t, d.w, d.v, d.b
+	w.enter([2]string{"W-1", travel}, [2]string{"W-2", travel})
+	b.width(360)
+	defer b.width(1280)
+	fits := func(where string) {
+		t.Helper()
+		if wide := evaluate[int64](b, `document.documentElement.scrollWidth`); wide > 360 {
+			t.Errorf("%s is %d wide", where, wide)
+		}
+	}
+	b.open("/expenses?q=W-")
+	for _, r := range []string{"W-1", "W-2"} {
+		b.do(b.click("#expense-" + v.id(r) + " .pick input"))
+	}
+	fits("the list with its selection")
+	b.leave(b.click(`#bulk [value=push]`))
+	b.untilLive()
+	fits("the plan")
+	b.leave(b.click(".plan form .primary"))
+	b.until(`document.body.innerText.includes("2 expenses pushed.")`)
+	fits("the plan that is done")
+	b.open("/expenses?q=W-")
+	b.untilExpense(v.id("W-1"), "complete", "Push complete")
+	b.leave(b.click("#expense-" + v.id("W-2") + " .ref a"))
+	b.untilLive()
+	mustContain(t, b.text("main .head"), "W-2", "Push complete")
+	fits("the expense")
+	b.shoot("narrow")
 }
 
 func (b *tab) text(selector string) string {

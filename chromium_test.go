@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,10 +14,13 @@ import (
 	"testing"
 
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 )
 
 // chromium is one browser for all tests, started by the first that needs it.
@@ -46,6 +50,16 @@ func startChromium() (context.Context, error) {
 	return ctx, nil
 }
 
+// needChromium ends a test at once that would have nothing to see with.
+func needChromium(t testing.TB) context.Context {
+	t.Helper()
+	ctx, err := chromium()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ctx
+}
+
 // tab is an open tab, with cookies of its own.
 type tab struct {
 	t   testing.TB
@@ -60,12 +74,8 @@ type tab struct {
 // openTab opens a tab of the size of a laptop's window. Whatever its pages complain of fails the test, unless it is expected.
 func openTab(t testing.TB, url string) *tab {
 	t.Helper()
-	browser, err := chromium()
-	if err != nil {
-		t.Fatal(err)
-	}
 	b := &tab{t: t, url: url}
-	ctx, closeTab := chromedp.NewContext(browser, chromedp.WithNewBrowserContext(), chromedp.WithListener(b.listen))
+	ctx, closeTab := chromedp.NewContext(needChromium(t), chromedp.WithNewBrowserContext(), chromedp.WithListener(b.listen))
 	b.ctx = ctx
 	if err := chromedp.Do(ctx); err != nil {
 		t.Fatal(err)
@@ -77,15 +87,22 @@ func openTab(t testing.TB, url string) *tab {
 			b.shoot("failed " + t.Name())
 		}
 		closeTab()
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		for _, trouble := range b.troubles {
-			if b.expected == nil || !b.expected.MatchString(trouble) {
-				t.Errorf("the browser complains: %s", trouble)
-			}
-		}
+		b.complain()
 	})
 	return b
+}
+
+// complain fails the test for what the pages complained of up to now, unless it was expected.
+func (b *tab) complain() {
+	b.t.Helper()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, trouble := range b.troubles {
+		if b.expected == nil || !b.expected.MatchString(trouble) {
+			b.t.Errorf("the browser complains: %s", trouble)
+		}
+	}
+	b.troubles, b.expected = nil, nil
 }
 
 // expect excuses complaints that belong to the test.
@@ -194,12 +211,71 @@ func (b *tab) leave(step chromedp.Action[chromedp.Void]) {
 	})
 }
 
+// tabTo presses Tab until the focus is on what is called so.
+func (b *tab) tabTo(name string) {
+	b.t.Helper()
+	const focused = `(document.activeElement.ariaLabel ?? document.activeElement.textContent).trim()`
+	var passed []string
+	for range 80 {
+		b.do(chromedp.KeyEvent(kb.Tab))
+		at := evaluate[string](b, focused)
+		if at == name {
+			return
+		}
+		passed = append(passed, fmt.Sprintf("%.30q", at))
+	}
+	b.t.Fatalf("Tab does not lead to %q, but to %s", name, passed)
+}
+
+// drop drops files of this machine onto what the selector finds.
+func (b *tab) drop(selector string, files ...string) {
+	b.t.Helper()
+	at := evaluate[struct{ X, Y float64 }](b, fmt.Sprintf(`(() => {
+		const el = document.querySelector(%q);
+		el.scrollIntoView({ block: "center" });
+		const box = el.getBoundingClientRect();
+		return { X: box.x + box.width / 2, Y: box.y + box.height / 2 };
+	})()`, selector))
+	for _, kind := range []input.DispatchDragEventType{
+		input.DispatchDragEventTypeDragEnter, input.DispatchDragEventTypeDragOver, input.DispatchDragEventTypeDrop,
+	} {
+		_, err := chromedp.Call(b.ctx, input.DispatchDragEvent, input.DispatchDragEventParams{
+			Type: kind, X: at.X, Y: at.Y, Data: &input.DragData{Items: []*input.DragDataItem{}, Files: files, DragOperationsMask: 1}})
+		if err != nil {
+			b.t.Fatal(err)
+		}
+	}
+}
+
+// scripts switches the scripts of pages on or off.
+func (b *tab) scripts(on bool) {
+	b.t.Helper()
+	if _, err := chromedp.Call(b.ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: !on}); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
 func (b *tab) click(selector string) chromedp.Action[chromedp.Void] {
 	return chromedp.Click(chromedp.CSS(selector))
 }
 
-// signIn does what a person does on the sign-in page.
+// signIn gives the tab a session of somebody, without the sign-in page.
 func (b *tab) signIn(email string) {
+	b.t.Helper()
+	at, err := url.Parse(b.url)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	for _, c := range (&program{t: b.t, url: b.url}).visit(email, password).client.Jar.Cookies(at) {
+		_, err := chromedp.Call(b.ctx, network.SetCookie, network.SetCookieParams{Name: c.Name, Value: c.Value, URL: b.url, HTTPOnly: new(true)})
+		if err != nil {
+			b.t.Fatal(err)
+		}
+	}
+}
+
+// typeSignIn does what a person does on the sign-in page.
+func (b *tab) typeSignIn(email string) {
 	b.t.Helper()
 	b.open("/login")
 	b.do(chromedp.SendKeys(chromedp.CSS(`[name=email]`), email))
@@ -294,7 +370,7 @@ func (b *tab) violations(only ...string) []violation {
 	if !evaluate[bool](b, `typeof axe === "object"`) {
 		b.do(chromedp.Evaluate[chromedp.Void](source))
 	}
-	options := map[string]any{"resultTypes": []string{"violations"}, "preload": false}
+	options := map[string]any{"resultTypes": []string{"violations"}, "preload": false, "selectors": false}
 	if len(only) > 0 {
 		options["runOnly"] = only
 	}

@@ -21,7 +21,7 @@ const toft = "Toft Bikes"
 // TestBrowserGround is about what pushes stand on: companies, their connections, and what texts mean. Each part has companies of its own.
 func TestBrowserGround(t *testing.T) {
 	t.Parallel()
-	openTab(t, "") // or there is nothing to see with
+	needChromium(t)
 	w := newWorld(t, takes, sandbox.Current)
 	w.addUser("ada@example.com", store.Admin)
 	p := w.serve()

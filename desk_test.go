@@ -2,30 +2,23 @@ package main
 
 import (
 	"fmt"
-	"testing"
 
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
-	"tallylight/internal/sandbox"
 	"tallylight/store"
 )
 
-// TestBrowserDesk works on the list as somebody does for hours: ticks that outlast pages and reloads, updates that wait, and an
-// order chosen with the keyboard.
-func TestBrowserDesk(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, takes, sandbox.Current)
-	w.addUser("fay@example.com", store.Finance)
-	p := w.serve()
+// selection works on the list as somebody does for hours: ticks that outlast pages and reloads, updates that wait, and an order chosen with
+// the keyboard.
+func (d *desk) selection() {
+	t, w, v, b := d.t, d.w, d.v, d.b
 	var es [][2]string
 	for i := range store.PageSize + 2 {
 		es = append(es, [2]string{fmt.Sprintf("D-%02d", i), travel})
 	}
 	w.enter(es...)
-	v := p.visit("fay@example.com", password)
-	b := openTab(t, p.url)
-	b.signIn("fay@example.com")
+	b.open("/expenses?q=D-")
 
 	// What is ticked is kept over a reload and a turn of the page, and goes along with the form.
 	top := evaluate[string](b, `document.querySelector("td.pick input").value`)
@@ -50,7 +43,7 @@ func TestBrowserDesk(t *testing.T) {
 		t.Errorf("back on the first page the form holds %d expenses", n)
 	}
 	b.do(b.click("#elsewhere button"), b.click("#pick-all"))
-	mustContain(t, b.text("#bulk"), "All 52 that match")
+	mustContain(t, b.text("#bulk"), "All that match, on every page")
 	b.do(b.click(".all input"))
 	if !evaluate[bool](b, `new FormData(document.getElementById("bulk")).get("all") === "1"`) {
 		t.Error("everything that matches is not asked for")
@@ -91,11 +84,11 @@ func TestBrowserDesk(t *testing.T) {
 	b.do(chromedp.Focus(chromedp.CSS("th.ref a")), chromedp.KeyEvent(kb.Tab))
 	b.leave(chromedp.KeyEvent(kb.Enter))
 	b.untilLive()
-	if got := evaluate[string](b, `location.search + " " + document.querySelector("[aria-sort]")?.className + " " + document.querySelector("[aria-sort]")?.ariaSort`); got != "?sort=-amount amt num descending" {
+	if got := evaluate[string](b, `location.search + " " + document.querySelector("[aria-sort]")?.className + " " + document.querySelector("[aria-sort]")?.ariaSort`); got != "?q=D-&sort=-amount amt num descending" {
 		t.Errorf("sorting by amount leads to %s", got)
 	}
 	b.leave(b.click("td.ref a"))
-	if got := evaluate[string](b, `new URLSearchParams(location.search).get("list")`); got != "sort=-amount" {
+	if got := evaluate[string](b, `new URLSearchParams(location.search).get("list")`); got != "q=D-&sort=-amount" {
 		t.Errorf("the expense is opened without its list: %q", got)
 	}
 }

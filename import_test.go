@@ -3,12 +3,8 @@ package main
 import (
 	"os"
 	"path/filepath"
-	"testing"
 
 	"github.com/chromedp/chromedp"
-
-	"tallylight/internal/sandbox"
-	"tallylight/store"
 )
 
 // upload chooses a file on the page of imports, sends it and is led to what is in it.
@@ -23,15 +19,9 @@ func (b *tab) upload(name, content string) {
 	b.leave(b.click("main form.card button"))
 }
 
-// TestImport uploads a file, mends it in place and imports it, as a person does.
-func TestImport(t *testing.T) {
-	t.Parallel()
-	openTab(t, "")
-	w := newWorld(t, takes, sandbox.Current)
-	w.addUser("ada@example.com", store.Admin)
-	p := w.serve()
-	b := openTab(t, p.url)
-	b.signIn("ada@example.com")
+// imports uploads a file, mends it in place and imports it, as a person does.
+func (d *desk) imports() {
+	b := d.b
 	b.upload("january.csv", "company;reference;date;supplier;description;category;currency;net;tax;paid_from;cost centre\r\n"+
 		"Nortwind;R-1;31.01.2026;Caf\xe9 M\xfcller;Kaffee;429;GBP;1.204,50;0;;7\r\n"+
 		"Nortwind;R-2;01.02.2026;;Zug nach York;429;GBP;12,5;1;;7\r\n"+

@@ -39,6 +39,7 @@ func BenchmarkLatency(t *testing.B) {
 
 	b := openTab(t, p.url)
 	b.signIn("fay@example.com")
+	b.open("/expenses")
 	// The frame after the change is the first that shows it.
 	b.do(chromedp.Evaluate[chromedp.Void](`window.turned = {};
 			new MutationObserver((changes) => {

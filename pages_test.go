@@ -1,10 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"flag"
 	"fmt"
+	"regexp"
+	"strings"
 	"testing"
 
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 
 	"tallylight/internal/sandbox"
@@ -21,15 +25,21 @@ type look struct {
 	rules  []string // of axe, none for all: those whose verdict depends on colours or on the room there is
 }
 
-var looks = []look{
-	{"light", 1280, "light", nil},
-	{"dark", 1280, "dark", []string{"color-contrast"}},
-	{"narrow", 360, "light", []string{"color-contrast", "target-size", "scrollable-region-focusable"}},
-}
+var (
+	light    = look{"light", 1280, "light", nil}
+	dark     = look{"dark", 1280, "dark", []string{"color-contrast"}}
+	narrow   = look{"narrow", 360, "light", []string{"color-contrast", "target-size", "scrollable-region-focusable"}}
+	standard = []look{light, {"dark and narrow", 360, "dark", narrow.rules}} // every colour and every width
+	pictured = []look{light, dark, narrow}
+)
 
 // see looks at the page in every way: nothing that axe finds, nothing that sticks out sideways, and pictures of it if they are wanted.
 func (b *tab) see(name string) {
 	b.t.Helper()
+	looks := standard
+	if *pictures {
+		looks = pictured
+	}
 	for _, l := range looks {
 		b.width(l.width)
 		b.scheme(l.scheme)
@@ -54,10 +64,18 @@ func (b *tab) see(name string) {
 const brokenCells = `[...document.querySelectorAll("td, th")].filter((c) => c.checkVisibility() && getComputedStyle(c).display !== "table-cell")
 	.map((c) => c.className).join(", ")`
 
+// glance looks at a page only for its pictures: the test sees the same page again, with more on it.
+func (b *tab) glance(name string) {
+	b.t.Helper()
+	if *pictures {
+		b.see(name)
+	}
+}
+
 // TestPages sees every page in every state.
 func TestPages(t *testing.T) {
 	t.Parallel()
-	openTab(t, "") // or there is nothing to see with
+	needChromium(t)
 	w := newWorld(t, takes, sandbox.Current)
 	w.addUser("ada@example.com", store.Admin)
 	w.addUser("vic@example.com", store.Viewer)
@@ -67,11 +85,13 @@ func TestPages(t *testing.T) {
 	b := openTab(t, p.url)
 	b.expect(`status of 422`) // of a wrong password
 	b.open("/login")
-	b.see("login")
+	b.glance("login")
 	b.do(chromedp.SendKeys(chromedp.CSS(`[name=email]`), "ada@example.com"))
 	b.leave(chromedp.SendKeys(chromedp.CSS(`[name=password]`), "not the password\r"))
 	b.see("login error")
+	b.complain()
 	b.signIn("ada@example.com")
+	b.open("/expenses")
 	b.see("expenses none yet")
 
 	for _, company := range []string{"Adatum Builders", "Contoso Retail Inc", "Fabrikam Espresso GmbH", northwind, "Tailspin Tours KK", "Wide World Importers"} {
@@ -96,13 +116,23 @@ func TestPages(t *testing.T) {
 	b.untilLive()
 	b.see("connections paused")
 	b.leave(submit(`form[action="/sending/resume"]`))
+	b.untilLive()
+	b.glance("connections")
+	b.do(chromedp.Navigate("about:blank")) // where nothing is live
 
 	t.Run("expenses", func(t *testing.T) {
 		t.Parallel()
 		b := openTab(t, p.url)
 		b.expect(`status of 422`) // of the form with problems
+		badgesDiffer(t, v)
 		b.signIn("ada@example.com")
-		b.see("expenses")
+		b.open("/expenses")
+		b.glance("expenses")
+		if *pictures {
+			b.vision(emulation.SetEmulatedVisionDeficiencyTypeAchromatopsia)
+			b.shoot("expenses without colours")
+			b.vision(emulation.SetEmulatedVisionDeficiencyTypeNone)
+		}
 		b.do(b.click("td.pick input"), chromedp.Evaluate[chromedp.Void](`document.getElementById("menu-filter").open = true`))
 		b.see("expenses menu and selection")
 		v.post("/views", "name", "Month end", "query", "status=failed")
@@ -114,7 +144,6 @@ func TestPages(t *testing.T) {
 			"saved views":            "/views",
 			"expense not pushed":     "/expenses/" + notPushed,
 			"expense in progress":    "/expenses/" + progress,
-			"expense complete":       "/expenses/" + complete,
 			"expense needs checking": "/expenses/" + checking,
 			"expense on hold":        "/expenses/" + held,
 			"expense edit":           "/expenses/" + notPushed + "/edit",
@@ -123,17 +152,17 @@ func TestPages(t *testing.T) {
 		})
 		b.open("/expenses/" + checking + "/check")
 		mustContain(t, b.text("main"), "Xero did not answer Codat in time")
-		b.see("check")
+		b.glance("check")
 		b.leave(submit("main .decision form"))
 		b.see("check with problems")
 		b.open("/expenses/" + failed)
-		b.see("expense failed")
+		b.glance("expense failed")
 		b.do(chromedp.Evaluate[chromedp.Void](`for (const d of document.querySelectorAll("main details")) d.open = true`))
 		b.see("expense failed unfolded")
 		b.do(chromedp.Evaluate[chromedp.Void](`navigator.clipboard.writeText = async (text) => { window.copied = text }`), b.click(".attempt .copier"))
 		b.until(`(window.copied ?? "").includes('"reference": "NW-1063"')`)
 		b.open("/expenses/new")
-		b.see("expense new")
+		b.glance("expense new")
 		if !evaluate[bool](b, `document.querySelector("main button[name=more]").checkVisibility()`) {
 			t.Error("no line can be added to a new expense")
 		}
@@ -152,16 +181,14 @@ func TestPages(t *testing.T) {
 			"companies":            "/companies",
 			"company":              fmt.Sprintf("/companies/%d", w.company(northwind).ID),
 			"company down":         fmt.Sprintf("/companies/%d", w.company("Adatum Builders").ID),
-			"connections":          "/connections",
 			"connections pending":  "/connections?show=pending",
 			"connection":           fmt.Sprintf("/connections/%d", w.connection("Adatum Builders").ID),
 			"deliveries none here": "/deliveries?verdict=not_ours",
-			"settings":             "/settings",
 			"account":              "/account",
-			"not found expense":    "/expenses/999999",
 			"not found":            "/nowhere",
 		})
 		b.open("/settings")
+		b.glance("settings")
 		b.do(chromedp.SendKeys(chromedp.CSS(`[name=name]`), "Spendesk"))
 		b.leave(submit(".tokens .form"))
 		b.see("token made")
@@ -173,13 +200,56 @@ func TestPages(t *testing.T) {
 		b.leave(b.click("td.when a"))
 		b.see("delivery")
 
-		b = openTab(t, p.url)
+		b.complain()
 		b.expect(`status of 403`)
 		b.signIn("vic@example.com")
+		b.open("/expenses")
 		b.see("expenses of a viewer")
 		b.open("/expenses/new")
 		b.see("not allowed")
 	})
+}
+
+var (
+	badgePattern  = regexp.MustCompile(`(?s)<span class="badge" data-status="(\w+)"><svg[^>]*><use href="([^"#]+)#(\w+)"></use></svg>(.*?)</span>`)
+	symbolPattern = regexp.MustCompile(`(?s)<symbol id="(\w+)"[^>]*>(.*?)</symbol>`)
+	paint         = regexp.MustCompile(` (fill|stroke|opacity)="[^"]*"`)
+)
+
+// badgesDiffer checks that each status on the list has a word and a shape of its own, so that nobody needs its colour.
+func badgesDiffer(t *testing.T, v *visitor) {
+	t.Helper()
+	badges := badgePattern.FindAllStringSubmatch(v.page("/expenses"), -1)
+	if len(badges) == 0 {
+		t.Fatal("no badges are on the list")
+	}
+	shapes := map[string]string{} // by symbol
+	for _, m := range symbolPattern.FindAllStringSubmatch(v.page(badges[0][2]), -1) {
+		shapes[m[1]] = paint.ReplaceAllString(m[2], "")
+	}
+	statuses, words, drawn := map[string]bool{}, map[string]string{}, map[string]string{}
+	for _, m := range badges {
+		status, shape, word := m[1], shapes[m[3]], strings.TrimSpace(m[4])
+		statuses[status] = true
+		if word == "" || cmp.Or(words[word], status) != status {
+			t.Errorf("%s says %q, as %s does", status, word, words[word])
+		}
+		if shape == "" || cmp.Or(drawn[shape], status) != status {
+			t.Errorf("%s is drawn as %q, as %s is", status, shape, drawn[shape])
+		}
+		words[word], drawn[shape] = status, status
+	}
+	if len(statuses) < 6 || len(words) != len(statuses) || len(drawn) != len(statuses) {
+		t.Errorf("%d statuses on the list have %d words and %d shapes", len(statuses), len(words), len(drawn))
+	}
+}
+
+// vision has the tab show what somebody sees whose eyes lack something.
+func (b *tab) vision(lack emulation.SetEmulatedVisionDeficiencyType) {
+	b.t.Helper()
+	if _, err := chromedp.Call(b.ctx, emulation.SetEmulatedVisionDeficiency, emulation.SetEmulatedVisionDeficiencyParams{Type: lack}); err != nil {
+		b.t.Fatal(err)
+	}
 }
 
 // visit sees the pages at some paths, by name.

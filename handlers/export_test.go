@@ -5,9 +5,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/csv"
+	"html"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +17,7 @@ import (
 	"github.com/govalues/decimal"
 
 	"tallylight/store"
+	"tallylight/store/storetest"
 )
 
 func TestExport(t *testing.T) {
@@ -123,6 +126,56 @@ func TestADownloadThatBreaksOffDoesNotLookWhole(t *testing.T) {
 		}
 		if begun := path == "/begun"; begun != (err != nil) {
 			t.Errorf("%s: error %v", path, err)
+		}
+	}
+}
+
+var csvLink = regexp.MustCompile(`href="(/expenses/export\.csv[^"]*)"`)
+
+// TestExportBroken has a reader go away in the middle of a file.
+func TestExportBroken(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	v := s.person(store.Viewer)
+	s.expenses(v.user, s.company("Northwind", "GBP", store.Linked), 16)
+	storetest.DB(t, s.dsn).MustExec(`UPDATE expenses SET note = repeat('long ', 200000)`) // 16 MB, which no buffer on the way holds
+	link := csvLink.FindStringSubmatch(v.page("/expenses?status=not_pushed"))
+	if link == nil {
+		t.Fatal("the list has no link to its export")
+	}
+	routes, err := s.handlers.Routes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan any, 1)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			how := recover()
+			ended <- how
+			panic(http.ErrAbortHandler)
+		}()
+		routes.ServeHTTP(w, r)
+	}))
+	t.Cleanup(server.Close)
+
+	resp, err := v.client.Get(server.URL + html.UnescapeString(link[1]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	begun := make([]byte, 100)
+	if _, err := io.ReadFull(resp.Body, begun); err != nil || resp.StatusCode != http.StatusOK {
+		t.Errorf("%d, error %v", resp.StatusCode, err)
+	}
+	mustContain(t, string(begun), "company,reference,date")
+	resp.Body.Close()
+	if how := <-ended; how != http.ErrAbortHandler {
+		t.Errorf("it ended with %v", how)
+	}
+	mustContain(t, s.log.String(), "download ended early")
+	mustNotContain(t, s.log.String(), "expenses exported")
+	for range exportsAtOnce {
+		if !s.handlers.exports.begin(v.user.ID) {
+			t.Error("the export that broke counts as running still")
 		}
 	}
 }
