@@ -95,9 +95,9 @@ func TestAPlanIsSaidThenCarriedOut(t *testing.T) {
 func TestWhatIsLeftOfAPlan(t *testing.T) {
 	t.Parallel()
 	for waiting, want := range map[int][2]string{
-		0: {"What was pressed already goes on.", "3 expenses pushed."},
-		1: {"What was pressed already goes on. The other one waits until somebody resumes the plan.", "3 expenses pushed. The other one stayed as it was."},
-		2: {"What was pressed already goes on. The other 2 wait until somebody resumes the plan.", "3 expenses pushed. The other 2 stayed as they were."},
+		0: {"What was pushed already goes on.", "3 expenses pushed."},
+		1: {"What was pushed already goes on. The other one waits until somebody resumes the plan.", "3 expenses pushed. The other one stayed as it was."},
+		2: {"What was pushed already goes on. The other 2 wait until somebody resumes the plan.", "3 expenses pushed. The other 2 stayed as they were."},
 	} {
 		for i, state := range []store.PlanState{store.PlanPaused, store.PlanStopped} {
 			var part views.Plan

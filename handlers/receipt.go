@@ -32,6 +32,7 @@ func receiptsOf(rs []store.Receipt, e store.Expense, i store.ExpenseItem, pushes
 	}
 	limit := receiptLimit(key)
 	takes, example := push.ReceiptLimit(key) > 0, e.Source == "example"
+	told := e.Status == store.Complete && len(pushes) > 0 && costOf(pushes[0]).ToldBy == "person"
 	out := views.Receipts{Accept: receiptAccept, Add: len(rs) < store.ReceiptsMost,
 		Hint: fmt.Sprintf("PDF, PNG or JPEG, at most %s each.", size(limit))}
 	switch {
@@ -39,6 +40,8 @@ func receiptsOf(rs []store.Receipt, e store.Expense, i store.ExpenseItem, pushes
 		out.Told = "This is an example: its receipts are kept here only."
 	case !takes:
 		out.Told = platform + " takes no receipts through Codat: they are kept here only."
+	case told:
+		out.Told = "A person said which record of " + platform + " this is, not Codat. So receipts are kept here only: add them there by hand."
 	case e.Status != store.Complete && len(rs) > 0 && i.ConnectionStatus != "":
 		out.Told = "Uploaded to " + platform + " once the expense is in there."
 	}
@@ -48,7 +51,7 @@ func receiptsOf(rs []store.Receipt, e store.Expense, i store.ExpenseItem, pushes
 	for _, r := range rs {
 		item := views.Receipt{ID: r.ID, Name: r.Name, Detail: receiptTypes[r.Type].word + ", " + size(r.Size),
 			Added: cmp.Or(r.By, "somebody") + ", " + c.at(r.AddedAt), Remove: r.Removable(), LookedAt: "It is in " + platform}
-		receiptState(&item, r, platform, takes && !example, c)
+		receiptState(&item, r, platform, takes && !example && !told, c)
 		if r.State == "" && takes && !example && r.Size > limit {
 			item.Word, item.Sub = "Kept here", "larger than "+platform+" takes: "+size(limit)+" at most"
 		}

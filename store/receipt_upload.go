@@ -42,7 +42,8 @@ func (s *Store) ReceiptContent(ctx context.Context, id int64) ([]byte, error) {
 }
 
 // uploadReceipts makes the steps of the receipts of those expenses that are in the ledger by now, and whose package takes receipts.
-// Where Codat is still asked which record an expense became, they wait for that.
+// Where Codat is still asked which record an expense became, they wait for that. Which record it is must not be a person's word: a
+// number typed in may be the id of another record.
 func (tx *Tx) uploadReceipts(ctx context.Context, expenseIDs []int64) error {
 	var made []int64
 	err := tx.SelectContext(ctx, &made, `
@@ -50,7 +51,7 @@ func (tx *Tx) uploadReceipts(ctx context.Context, expenseIDs []int64) error {
 			SELECT r.id, r.company_id, r.name, r.expense_id, p.id AS push_id, p.connection_id, c.record_id IS NOT NULL OR c.ask_at IS NULL AS known
 			FROM receipts r JOIN expenses e ON e.id = r.expense_id AND e.status = 'complete'
 				JOIN pushes p ON p.id = e.push_id AND p.state = 'complete' AND p.takes_receipts JOIN push_steps c ON c.id = p.cost_step_id
-			WHERE r.expense_id = ANY($1) AND r.step_id IS NULL),
+			WHERE r.expense_id = ANY($1) AND r.step_id IS NULL AND c.told_by <> 'person'),
 		step AS (
 			INSERT INTO push_steps (company_id, connection_id, kind, subject, label, state)
 			SELECT company_id, connection_id, 'attachment', id::text, name, CASE WHEN known THEN 'ready' ELSE 'waiting' END FROM due ORDER BY id

@@ -52,8 +52,18 @@ func TestPersonDecides(t *testing.T) {
 		w.finish(s, store.Outcome{Status: store.OutcomeTimedOut, Failure: *failure("timed_out")})
 	}
 	found, absent, asked := expenses[0], expenses[1], expenses[2]
+	w.in(func(tx *store.Tx) error {
+		_, err := tx.ExecContext(t.Context(), `UPDATE pushes SET takes_receipts = true`)
+		return err
+	})
+	if err := w.addReceipt(found, "one"); err != nil {
+		t.Fatal(err)
+	}
 	if err := w.FoundByPerson(t.Context(), w.by, found, "r1"); err != nil || w.status(found) != store.Complete {
 		t.Errorf("found: badge %s, error %v", w.status(found), err)
+	}
+	if got := w.receipts(found)[0]; got.State != "" {
+		t.Errorf("a receipt goes to a record that a person named: %+v", got)
 	}
 	if err := w.FoundByPerson(t.Context(), w.by, found, "r1"); !errors.Is(err, store.ErrDecided) {
 		t.Errorf("decided twice: %v", err)

@@ -259,7 +259,7 @@ type attached struct {
 	ID      int64
 	Name    string
 	Badge   store.ExpenseStatus
-	Takes   bool             // its push is complete, and its package takes receipts
+	Takes   bool             // its push is complete, by Codat's word, and its package takes receipts
 	State   *store.StepState // of its newest upload
 	Doubt   bool
 	Sent    bool
@@ -273,7 +273,8 @@ func (w *world) lookAtReceipts() []attached {
 	w.tellTime()
 	var all []attached
 	w.must(w.db.Select(&all, `
-		SELECT r.id, r.name, e.status AS badge, coalesce(p.takes_receipts AND p.state = 'complete', false) AS takes, s.state, coalesce(s.doubt, false) AS doubt,
+		SELECT r.id, r.name, e.status AS badge, coalesce(p.takes_receipts AND p.state = 'complete' AND c.told_by <> 'person', false) AS takes, s.state,
+			coalesce(s.doubt, false) AS doubt,
 			s.first_sent_at IS NOT NULL AS sent, s.operation_key AS op, coalesce(cn.codat_id, '') AS link, c.record_id AS record,
 			(SELECT count(*) FROM notices n WHERE n.kind = 'may_be_made_twice' AND n.detail->>'label' = r.name) AS notices
 		FROM receipts r JOIN expenses e ON e.id = r.expense_id LEFT JOIN pushes p ON p.id = e.push_id LEFT JOIN push_steps c ON c.id = p.cost_step_id
