@@ -133,6 +133,7 @@ func TestManyChangesAreOneResync(t *testing.T) {
 func TestDeliveriesAreForAdministrators(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
+	c := s.company("Northwind", "GBP", "") // before anybody listens: a company that changes makes pages read themselves
 	s.listen()
 	admin, v := s.person(store.Admin), s.person(store.Finance)
 	seen, unseen := admin.watch("topics=deliveries"), v.watch("")
@@ -148,7 +149,7 @@ func TestDeliveriesAreForAdministrators(t *testing.T) {
 	}
 	row := await(t, seen, "the delivery", func(e event) bool { return e.name == "delivery" })
 	mustContain(t, row.data, `id="delivery-1"`, "Ignored", "directCosts.write.successful")
-	s.expenses(v.user, s.company("Northwind", "GBP", ""), 1)
+	s.expenses(v.user, c, 1)
 	await(t, unseen, "the expense", func(e event) bool {
 		if e.name == "delivery" {
 			t.Error("finance staff got a delivery")
