@@ -11,8 +11,7 @@ import (
 func mappingPages(t *testing.T, w *world, p *program) {
 	b := openTab(t, p.url)
 	b.signIn("ada@example.com")
-	w.booksRead(northwind)
-	w.do("", "import", "testdata/pages.csv")
+	w.enter([2]string{"MA-1", "Travel"}, [2]string{"MA-2", "429"})
 	company := fmt.Sprintf("/companies/%d/mapping", w.company(northwind).ID)
 	b.open(company)
 	b.see("mapping categories")
