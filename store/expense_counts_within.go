@@ -14,9 +14,9 @@ type Some struct {
 }
 
 const (
-	countMost  = 1000 // that are counted of a status
-	countAhead = 2000 // that are read of a status to find those that an index does not know
-	countFound = 4000 // that have a text
+	countMost  = 200  // that are counted of a status
+	countAhead = 400  // that are read of a status to find those that an index does not know
+	countFound = 1000 // that have a text
 )
 
 // CountsWithin counts the expenses of each status that f chooses, whatever its status, as far as that takes no more than a look: a status

@@ -103,7 +103,7 @@ func TestEveryListIsWhatItsAddressSays(t *testing.T) {
 		}
 		for status, some := range counts {
 			n := exactly[status]
-			if some != (store.Some{N: min(n, 1000), More: n > 1000}) && some != (store.Some{N: n}) {
+			if some != (store.Some{N: min(n, 200), More: n > 200}) && some != (store.Some{N: n}) {
 				t.Fatalf("%+v: %d are %s, counted as %+v", all, n, status, some)
 			}
 		}
