@@ -67,7 +67,7 @@ func TestEditing(t *testing.T) {
 	}
 
 	got = colleague.post(path, filled(page, "supplier", "Supplier 1")...)
-	if got.status != http.StatusUnprocessableEntity {
+	if got.status != http.StatusConflict {
 		t.Fatalf("a change of what a colleague has changed meanwhile: %d", got.status)
 	}
 	mustContain(t, got.body, "finance@example.com changed this expense meanwhile.", `value="Supplier 1"`)

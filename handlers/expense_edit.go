@@ -153,7 +153,7 @@ func (h *Handlers) changedPage(w http.ResponseWriter, r *http.Request, who store
 			by = a.Actor
 		}
 	}
-	return h.editPage(w, r, who, http.StatusUnprocessableEntity, f, e,
+	return h.editPage(w, r, who, http.StatusConflict, f, e,
 		map[string]string{"": by + " changed this expense meanwhile. Compare yours with it; saving again puts yours in its place."})
 }
 
