@@ -34,6 +34,10 @@ func (h *Handlers) connectionList(w http.ResponseWriter, r *http.Request, who st
 	if err != nil {
 		return err
 	}
+	connections, err := h.Store.Connections(r.Context(), 0)
+	if err != nil {
+		return err
+	}
 	foreign, err := h.foreignNotices(r.Context(), 0)
 	if err != nil {
 		return err
@@ -46,7 +50,7 @@ func (h *Handlers) connectionList(w http.ResponseWriter, r *http.Request, who st
 	page.Show = show.name
 	var shown []store.ConnectionItem
 	for _, c := range connectionShows {
-		fit := slices.DeleteFunc(slices.Clone(s.connections), func(i store.ConnectionItem) bool { return !c.fits(i, s.clock.now) })
+		fit := slices.DeleteFunc(slices.Clone(connections), func(i store.ConnectionItem) bool { return !c.fits(i, s.clock.now) })
 		page.Tabs = append(page.Tabs, views.Tab{Word: c.word, Status: c.name, Href: connectionsURL(c.name, 0), Count: len(fit), Current: c.name == show.name})
 		if c.name == show.name {
 			shown = fit

@@ -51,7 +51,11 @@ func (h *Handlers) deliveryList(w http.ResponseWriter, r *http.Request, who stor
 	if err != nil {
 		return err
 	}
-	f := readDeliveryFilter(q, companies, s.connections, s.clock.in)
+	connections, err := h.Store.Connections(ctx, 0)
+	if err != nil {
+		return err
+	}
+	f := readDeliveryFilter(q, companies, connections, s.clock.in)
 	ds, err := h.Store.Deliveries(ctx, f, deliveriesShown+1)
 	if err != nil {
 		return err

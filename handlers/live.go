@@ -282,13 +282,13 @@ func (h *Handlers) publishCounts(ctx context.Context) {
 		return
 	}
 	counts, err := h.Store.StatusCounts(ctx, 0)
-	var connections []store.ConnectionItem
+	var down []store.ConnectionItem
 	if err == nil {
-		connections, err = h.Store.Connections(ctx, 0)
+		down, err = h.Store.DownConnections(ctx)
 	}
 	if err == nil {
 		tabs := statusTabs(store.ExpenseFilter{}, counts)
-		err = h.send(ctx, web.Event{Name: "counts"}, views.Counts(tabs, attention(counts), down(connections)))
+		err = h.send(ctx, web.Event{Name: "counts"}, views.Counts(tabs, attention(counts), len(slices.DeleteFunc(down, signedOff))))
 	}
 	if err != nil && ctx.Err() == nil {
 		h.Log.Error("send counts", "error", err)

@@ -17,33 +17,44 @@ import (
 // fewNotices is how many connections that are down get a sentence of their own.
 const fewNotices = 5
 
-// notices are what needs a person, the worst first.
-func (h *Handlers) notices(ctx context.Context, s surroundings) ([]views.Notice, error) {
-	twice, err := h.Store.Notices(ctx, 0)
-	if err != nil {
-		return nil, err
-	}
-	down, err := h.downNotices(ctx, s.connections, s.held, s.clock)
-	if err != nil {
-		return nil, err
-	}
-	var out []views.Notice
-	for _, n := range twice {
-		out = append(out, twiceNotice(n, s.May))
-	}
-	for _, p := range s.pauses {
-		if n, ok := pauseNotice(p, s.May, s.clock); ok {
-			out = append(out, n)
+// notices are what needs a person, the worst first. What of it pages ask for themselves is put into s.
+func (h *Handlers) notices(ctx context.Context, s *surroundings, st store.Overall) (out []views.Notice, err error) {
+	if st.Unheard && slices.Contains(hearing, s.Section) {
+		if out, err = h.silenceNotice(ctx, s.May); err != nil {
+			return nil, err
 		}
 	}
-	return append(out, down...), nil
+	if st.Noticed {
+		twice, err := h.Store.Notices(ctx, 0)
+		if err != nil {
+			return nil, err
+		}
+		for _, n := range twice {
+			out = append(out, twiceNotice(n, s.May))
+		}
+	}
+	if st.Paused {
+		if s.pauses, err = h.Store.Pauses(ctx); err != nil {
+			return nil, err
+		}
+		for _, p := range s.pauses {
+			if n, ok := pauseNotice(p, s.May, s.clock); ok {
+				out = append(out, n)
+			}
+		}
+	}
+	down, err := h.downNotices(ctx, s.down, s.held, s.clock)
+	return append(out, down...), err
 }
 
-// silenceNotice are the notices of s, and before them that pushes finish of which no webhook told.
-func (h *Handlers) silenceNotice(ctx context.Context, s surroundings) ([]views.Notice, error) {
+// hearing are the sections whose pages say when no webhooks come.
+var hearing = []string{"/", "/expenses", "/connections", "/deliveries"}
+
+// silenceNotice says that pushes finish of which no webhook tells.
+func (h *Handlers) silenceNotice(ctx context.Context, may views.Rights) ([]views.Notice, error) {
 	silence, err := h.Store.Silence(ctx)
 	if err != nil || silence == nil {
-		return s.Notices, err
+		return nil, err
 	}
 	said := fmt.Sprintf("No webhook has come for %s, though %s finished.", coarse(silence.For), pushes(silence.Finished))
 	if silence.Since == nil {
@@ -51,10 +62,10 @@ func (h *Handlers) silenceNotice(ctx context.Context, s surroundings) ([]views.N
 	}
 	n := views.Notice{Bad: true, Icon: "failed", Sentence: said + " Pushes are followed by asking, which is slower. Codat disables an address " +
 		"that has not answered for 5 days: look in its portal whether the webhook is on, and whether its address and credential are these."}
-	if s.May.Admin {
+	if may.Admin {
 		n.Link = views.Link{Text: "Open the settings", Href: "/settings"}
 	}
-	return append([]views.Notice{n}, s.Notices...), nil
+	return []views.Notice{n}, nil
 }
 
 // twiceNotice says that something may be in the ledger twice.

@@ -37,13 +37,9 @@ func (h *Handlers) overview(w http.ResponseWriter, r *http.Request, who store.Us
 		page.Causes = append(page.Causes, causeOf(store.ExpenseFilter{Status: store.Failed}, g, nil, s.May))
 	}
 	page.MoreCauses = max(0, len(groups)-overviewCauses)
-	for _, i := range s.connections {
-		if i.Status == store.Linked || signedOff(i) {
-			continue
-		}
-		if page.Down++; len(page.DownFirst) < overviewDown {
-			page.DownFirst = append(page.DownFirst, connectionRow(i, s.held[i.ID], s.clock))
-		}
+	page.Down = len(s.down)
+	for _, i := range s.down[:min(len(s.down), overviewDown)] {
+		page.DownFirst = append(page.DownFirst, connectionRow(i, s.held[i.ID], s.clock))
 	}
 	if err := h.overviewPushes(ctx, &page, s.clock); err != nil {
 		return err

@@ -100,59 +100,40 @@ func rights(who store.User) views.Rights {
 // surroundings are what every page of a signed-in person stands in, with what was read for it.
 type surroundings struct {
 	views.Frame
-	clock       clock
-	counts      map[store.ExpenseStatus]int // of all companies
-	connections []store.ConnectionItem
-	held        map[int64][]store.Sum // what waits for each connection
-	pauses      []store.SendPause
+	clock  clock
+	counts store.StatusCount // of all companies
+	down   []store.ConnectionItem
+	held   map[int64][]store.Sum // what waits for each connection
+	pauses []store.SendPause
 }
-
-// hearing are the sections whose pages say when no webhooks come.
-var hearing = []string{"/", "/expenses", "/connections", "/deliveries"}
 
 // frame reads what surrounds a page: the counts of the rail, the notices, and what was to be told once.
 func (h *Handlers) frame(w http.ResponseWriter, r *http.Request, who store.User, section, title string) (surroundings, error) {
 	ctx := r.Context()
 	in := h.zoneOf(who)
 	s := surroundings{Frame: views.Frame{Title: title, Section: section, Email: who.Email, May: rights(who), Zone: zoneName(in)}, clock: clock{in: in}}
-	var err error
-	if s.counts, err = h.Store.StatusCounts(ctx, 0); err != nil {
+	st, err := h.Store.Overall(ctx)
+	if err != nil {
 		return s, err
 	}
-	s.Failed = attention(s.counts)
-	if s.clock.now, err = h.Store.Now(ctx); err != nil {
-		return s, err
-	}
-	if s.connections, err = h.Store.Connections(ctx, 0); err != nil {
-		return s, err
-	}
-	s.Down = down(s.connections)
-	if s.held, err = h.Store.HeldSums(ctx); err != nil {
-		return s, err
-	}
-	if s.pauses, err = h.Store.Pauses(ctx); err != nil {
-		return s, err
-	}
-	if s.Notices, err = h.notices(ctx, s); err != nil {
-		return s, err
-	}
-	if slices.Contains(hearing, section) {
-		if s.Notices, err = h.silenceNotice(ctx, s); err != nil {
+	s.clock.now, s.counts, s.Failed = st.Now, st.Counts, attention(st.Counts)
+	if st.Down {
+		if s.down, err = h.Store.DownConnections(ctx); err != nil {
 			return s, err
 		}
+		s.down = slices.DeleteFunc(s.down, signedOff)
+		s.Down = len(s.down)
+	}
+	if st.Counts[store.OnHold] > 0 {
+		if s.held, err = h.Store.HeldSums(ctx); err != nil {
+			return s, err
+		}
+	}
+	if s.Notices, err = h.notices(ctx, &s, st); err != nil {
+		return s, err
 	}
 	if r.Header.Get(catchUp) == "" {
 		s.Flashes, err = h.flashes(w, r)
 	}
 	return s, err
-}
-
-func down(connections []store.ConnectionItem) int {
-	n := 0
-	for _, c := range connections {
-		if c.Status != store.Linked && !signedOff(c) {
-			n++
-		}
-	}
-	return n
 }

@@ -80,14 +80,28 @@ const connectionItems = `
 		 WHERE p.connection_id = cn.id AND p.state = 'open' AND e.status = 'on_hold') AS on_hold
 	FROM (SELECT ` + connectionColumns + ` FROM connections) cn JOIN companies co ON co.id = cn.company_id`
 
+// Conditions on connection cn of company co.
+const (
+	listed  = `cn.deleted_at IS NULL AND co.deleted_at IS NULL AND NOT co.example`
+	downNow = listed + ` AND cn.status <> 'Linked'`
+)
+
 // Connections returns the connections of one company (0 = of all) that are not deleted; those that need a person first.
 func (s *Store) Connections(ctx context.Context, companyID int64) ([]ConnectionItem, error) {
 	var cs []ConnectionItem
 	err := s.db.SelectContext(ctx, &cs, connectionItems+`
-		WHERE ($1 = 0 OR cn.company_id = $1) AND cn.deleted_at IS NULL AND co.deleted_at IS NULL AND NOT co.example
-		ORDER BY (cn.status = 'Linked'), lower(co.name), cn.id`, companyID)
+		WHERE ($1 = 0 OR cn.company_id = $1) AND `+listed+` ORDER BY (cn.status = 'Linked'), lower(co.name), cn.id`, companyID)
 	if err != nil {
 		return nil, fmt.Errorf("list connections: %w", err)
+	}
+	return cs, nil
+}
+
+// DownConnections returns those of Connections that are not Linked.
+func (s *Store) DownConnections(ctx context.Context) ([]ConnectionItem, error) {
+	var cs []ConnectionItem
+	if err := s.db.SelectContext(ctx, &cs, connectionItems+` WHERE `+downNow+` ORDER BY lower(co.name), cn.id`); err != nil {
+		return nil, fmt.Errorf("list connections that are down: %w", err)
 	}
 	return cs, nil
 }

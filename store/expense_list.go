@@ -57,7 +57,6 @@ const expenseItems = `
 		e.status, e.status_at,
 		coalesce(cn.platform_name, '') AS platform, coalesce(cn.platform_key, '') AS platform_key, coalesce(cn.status, '') AS connection_status,
 		cn.changed_at AS connection_changed_at, cn.proven_at,
-		CASE WHEN e.status = 'not_pushed' OR $2 AND e.status = 'failed' THEN ` + factsOf + ` END AS facts,
 		coalesce((SELECT f.kind || ' ' || f.label FROM push_steps f WHERE f.id = p.failed_step_id), '') AS failed_step,
 		p.created_at AS pushed_at, coalesce(nullif(p.cause, ''), e.cause) AS cause, coalesce(nullif(p.subject, ''), e.cause_subject) AS subject,
 		coalesce(s.state, '') AS step_state, coalesce(s.doubt, false) AS doubt, s.sent_at, s.settled_at, s.next_try_at,
@@ -100,11 +99,17 @@ func (s *Store) ExpenseItem(ctx context.Context, id int64) (ExpenseItem, error) 
 
 func (s *Store) expenseItems(ctx context.Context, ids []int64, retried bool) ([]ExpenseItem, error) {
 	var items []ExpenseItem
-	err := s.db.SelectContext(ctx, &items, `WITH e AS (SELECT * FROM expenses WHERE id = ANY($1)) `+expenseItems+` ORDER BY e.id`, int64s(ids), retried)
+	err := s.db.SelectContext(ctx, &items, `WITH e AS (SELECT * FROM expenses WHERE id = ANY($1)) `+expenseItems+` ORDER BY e.id`, int64s(ids))
 	if err != nil {
 		return nil, fmt.Errorf("read expenses: %w", err)
 	}
-	return items, nil
+	foreseen := map[int64]*Facts{}
+	for i := range items {
+		if e := &items[i]; e.ConnectionStatus != "" && (e.Status == NotPushed || retried && e.Status == Failed) {
+			foreseen[e.ID] = &e.Facts
+		}
+	}
+	return items, s.readFacts(ctx, foreseen)
 }
 
 // Sum is an amount of one currency.

@@ -59,6 +59,14 @@ type Silence struct {
 // silenceAfter is how long no webhook may come while outcomes are found by asking, before a person is told.
 const silenceAfter = 15 * time.Minute
 
+// unheard are the steps of the last day that settled after the last webhook, and of which none told. $1 is TestEvent.
+const unheard = `last AS (SELECT max(received_at) AS at FROM (SELECT received_at FROM deliveries WHERE type <> $1 ORDER BY id DESC LIMIT 100) d),
+	unheard AS (
+		SELECT s.settled_at FROM push_steps s, last
+		WHERE s.told_by IN ('reading', 'history') AND s.settled_at > greatest(coalesce(last.at, '-infinity'), clock() - interval '1 day')
+			AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.verdict <> 'new' AND d.subject = s.operation_key) -- a webhook had us ask
+		LIMIT 1000)`
+
 // Silence returns a silence that a person should know of, or nil.
 func (s *Store) Silence(ctx context.Context) (*Silence, error) {
 	var q struct {
@@ -68,12 +76,7 @@ func (s *Store) Silence(ctx context.Context) (*Silence, error) {
 		Now      time.Time
 	}
 	err := s.db.GetContext(ctx, &q, `
-		WITH last AS (SELECT max(received_at) AS at FROM (SELECT received_at FROM deliveries WHERE type <> $1 ORDER BY id DESC LIMIT 100) d),
-			unheard AS (
-				SELECT s.settled_at FROM push_steps s, last
-				WHERE s.told_by IN ('reading', 'history') AND s.settled_at > greatest(coalesce(last.at, '-infinity'), clock() - interval '1 day')
-					AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.verdict <> 'new' AND d.subject = s.operation_key) -- a webhook had us ask
-				LIMIT 1000)
+		WITH `+unheard+`
 		SELECT (SELECT count(*) FROM unheard) AS finished, (SELECT min(settled_at) FROM unheard) AS first, last.at AS since, clock() AS now FROM last`, TestEvent)
 	if err != nil {
 		return nil, fmt.Errorf("look for webhook silence: %w", err)

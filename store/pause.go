@@ -45,13 +45,16 @@ func (tx *Tx) sentAgain(ctx context.Context, companyID int64) error {
 	return nil
 }
 
+// inForce chooses the pauses p in force, and those whose end a probe has yet to confirm.
+const inForce = `(p.until > clock() OR p.reason NOT IN ('person', 'rate_limited'))`
+
 // Pauses returns the pauses in force, and those whose end a probe has yet to confirm.
 func (s *Store) Pauses(ctx context.Context) ([]SendPause, error) {
 	var ps []SendPause
 	err := s.db.SelectContext(ctx, &ps, `
 		SELECT p.company_id, co.name AS company, CASE WHEN NOT p.by_person THEN p.until END AS until, p.reason, coalesce(u.email, '') AS by, p.since
 		FROM send_pauses p LEFT JOIN companies co ON co.id = p.company_id LEFT JOIN users u ON u.id = p.user_id
-		WHERE p.until > clock() OR p.reason NOT IN ('person', 'rate_limited') ORDER BY p.company_id NULLS FIRST, p.by_person DESC`)
+		WHERE `+inForce+` ORDER BY p.company_id NULLS FIRST, p.by_person DESC`)
 	if err != nil {
 		return nil, fmt.Errorf("list pauses: %w", err)
 	}

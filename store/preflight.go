@@ -1,8 +1,10 @@
 package store
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -114,6 +116,28 @@ const (
 	meant = `'matches', m.n, 'id', m.id, 'name', coalesce(r.name, ''), 'status', coalesce(r.status, ''),
 		'gone', m.n = 1 AND (r.codat_id IS NULL OR r.gone_at IS NOT NULL)`
 )
+
+// readFacts reads the Facts of expenses into what their ids lead to.
+func (s *Store) readFacts(ctx context.Context, of map[int64]*Facts) error {
+	if len(of) == 0 {
+		return nil
+	}
+	rows, err := s.db.QueryContext(ctx, `SELECT e.id, `+factsOf+` FROM expenses e JOIN companies co ON co.id = e.company_id JOIN `+accountingOf+` cn ON true
+		WHERE e.id = ANY($1)`, int64s(slices.Collect(maps.Keys(of))))
+	if err != nil {
+		return fmt.Errorf("read what is known of expenses: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var id int64
+		var f Facts
+		if err := rows.Scan(&id, &f); err != nil {
+			return fmt.Errorf("read what is known of expenses: %w", err)
+		}
+		*of[id] = f
+	}
+	return rows.Err()
+}
 
 // factsOf selects the Facts of expense e of company co through connection cn, NULL without one.
 const factsOf = `(

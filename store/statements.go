@@ -47,7 +47,7 @@ type preparedStmt interface {
 	driver.StmtQueryContext
 }
 
-// keeper is a connection that keeps the statements with arguments; what is said without any is said once.
+// keeper is a connection that keeps its questions, and the commands with arguments: one without any is said once.
 type keeper struct {
 	pqConn
 	kept map[string]preparedStmt // by their text
@@ -56,7 +56,7 @@ type keeper struct {
 const keptAtMost = 300 // our texts are fewer; lists put theirs together
 
 func (k *keeper) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
-	stmt, err := k.statement(ctx, query, args)
+	stmt, err := k.statement(ctx, query)
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +68,10 @@ func (k *keeper) QueryContext(ctx context.Context, query string, args []driver.N
 }
 
 func (k *keeper) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
-	stmt, err := k.statement(ctx, query, args)
+	if len(args) == 0 {
+		return k.pqConn.ExecContext(ctx, query, args)
+	}
+	stmt, err := k.statement(ctx, query)
 	if err != nil {
 		return nil, err
 	}
@@ -80,8 +83,8 @@ func (k *keeper) ExecContext(ctx context.Context, query string, args []driver.Na
 }
 
 // statement is the kept one with that text, made now if need be, or nil for one that is not kept.
-func (k *keeper) statement(ctx context.Context, query string, args []driver.NamedValue) (preparedStmt, error) {
-	if stmt, ok := k.kept[query]; ok || len(args) == 0 || len(k.kept) >= keptAtMost {
+func (k *keeper) statement(ctx context.Context, query string) (preparedStmt, error) {
+	if stmt, ok := k.kept[query]; ok || len(k.kept) >= keptAtMost {
 		return stmt, nil
 	}
 	prepared, err := k.pqConn.PrepareContext(ctx, query)

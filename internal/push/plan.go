@@ -15,11 +15,8 @@ var codeLike = regexp.MustCompile(`^[0-9][0-9./-]*$`)
 // Travel in Xero". It is "" when everything is there. Can is whether it can be pushed without a person insisting.
 func Forecast(platformName, platformKey string, facts store.Facts) (words string, can bool) {
 	f := foresee(platformName, platformKey, facts)
-	if p := f.stops(); p != nil {
-		return p.Short, false
-	}
-	if len(f.problems) > 0 {
-		return f.problems[0].Short, true
+	if len(f.findings) > 0 {
+		return f.findings[0].short(), !f.findings[0].stops
 	}
 	if len(f.makes) == 0 {
 		return "", true

@@ -41,21 +41,49 @@ const (
 // connection is down is no problem: the push waits for it, and what is wrong with the mapping or in the ledger can be mended before
 // it goes, so that does not stop it either.
 func Preflight(platformName, platformKey string, f store.Facts) []Problem {
-	return foresee(platformName, platformKey, f).problems
+	var problems []Problem
+	for _, found := range foresee(platformName, platformKey, f).findings {
+		problems = append(problems, found.problem())
+	}
+	return problems
 }
 
-// forecast is what a push of an expense will make first, and what is wrong with it.
+// forecast is what a push of an expense will make first, and what is wrong with it, the certain first.
 type forecast struct {
 	makes    []store.Want
-	problems []Problem
+	findings []finding
 }
 
 // stops is the first problem for which the expense is not pushed, nil when there is none.
 func (f forecast) stops() *Problem {
-	if len(f.problems) > 0 && f.problems[0].Stops {
-		return &f.problems[0]
+	if len(f.findings) > 0 && f.findings[0].stops {
+		p := f.findings[0].problem()
+		return &p
 	}
 	return nil
+}
+
+// finding is a problem before it is put into words.
+type finding struct {
+	code, subject, platform string
+	stops                   bool
+	kind                    store.MappingKind
+	text                    string
+}
+
+func (f finding) problem() Problem {
+	w := problemWords[f.code]
+	p := Problem{Code: f.code, Stops: f.stops, Short: f.fill(w.short), Sentence: capital(f.fill(w.text)), Do: f.fill(w.do), Where: w.where, One: f.fill(w.one), Many: f.fill(w.many)}
+	if p.Where == InMapping {
+		p.Kind, p.Text = f.kind, f.text
+	}
+	return p
+}
+
+func (f finding) short() string { return f.fill(problemWords[f.code].short) }
+
+func (f finding) fill(words string) string {
+	return strings.ReplaceAll(strings.ReplaceAll(words, "{platform}", f.platform), "{subject}", clipped(f.subject))
 }
 
 // inspector collects what is wrong with an expense.
@@ -81,11 +109,11 @@ func foresee(platformName, platformKey string, f store.Facts) forecast {
 	i.tracked()
 	i.texts()
 	i.amounts()
-	slices.SortStableFunc(i.forecast.problems, func(a, b Problem) int {
+	slices.SortStableFunc(i.forecast.findings, func(a, b finding) int {
 		switch {
-		case a.Stops == b.Stops:
+		case a.stops == b.stops:
 			return 0
-		case a.Stops:
+		case a.stops:
 			return -1
 		}
 		return 1
@@ -102,13 +130,9 @@ func (i *inspector) found(code, subject string, stops bool) {
 	if !ok {
 		panic("no words for problem " + code)
 	}
-	fill := strings.NewReplacer("{platform}", i.name, "{subject}", clipped(subject)).Replace
-	p := Problem{Code: code, Stops: stops && (i.f.Linked || w.where == InExpense || w.where == InTime), Short: fill(w.short), Sentence: capital(fill(w.text)), Do: fill(w.do), Where: w.where, One: fill(w.one), Many: fill(w.many)}
-	if p.Where == InMapping {
-		p.Kind, p.Text = i.kind, i.text
-	}
-	if !slices.ContainsFunc(i.forecast.problems, func(o Problem) bool { return o.Code == p.Code && o.Stops == p.Stops && o.Sentence == p.Sentence }) {
-		i.forecast.problems = append(i.forecast.problems, p)
+	stops = stops && (i.f.Linked || w.where == InExpense || w.where == InTime)
+	if !slices.ContainsFunc(i.forecast.findings, func(o finding) bool { return o.code == code && o.stops == stops && o.subject == subject }) {
+		i.forecast.findings = append(i.forecast.findings, finding{code, subject, i.name, stops, i.kind, i.text})
 	}
 }
 

@@ -678,7 +678,7 @@ func TestPreflightWords(t *testing.T) {
 	for code, w := range problemWords {
 		i := inspector{name: "Xero", f: store.Facts{Linked: true}}
 		i.stop(code, "{platform}")
-		p := i.forecast.problems[0]
+		p := i.forecast.findings[0].problem()
 		for _, s := range []string{p.Short, p.Sentence, p.Do, p.One, p.Many} {
 			if s == "" || strings.Contains(s, "{subject}") || strings.ContainsAny(s, "\n'") {
 				t.Errorf("%s: %q", code, s)

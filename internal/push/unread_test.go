@@ -8,9 +8,9 @@ import (
 )
 
 func codes(f forecast) (all []string) {
-	for _, p := range f.problems {
-		if p.Stops {
-			all = append(all, p.Code)
+	for _, p := range f.findings {
+		if p.stops {
+			all = append(all, p.code)
 		}
 	}
 	return all
