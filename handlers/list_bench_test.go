@@ -21,13 +21,13 @@ import (
 	"tallylight/views"
 )
 
-// BenchmarkList asks for lists of 1,000 expenses, then of 1,000,000 (of 50,000 with -short): the first page, and a deep one. cpu-µs/op is
-// what a page costs this process and PostgreSQL together, x-bare how many times that of a bare page from the same depth on, and x-cpu and
-// x-time how many times that of the same page among 1,000. Of so few not every list is deep: then of the first.
+// BenchmarkList asks for lists of 1,000 expenses, then of 10,000 and of 1,000,000 (of 50,000 with -short): the first page, and a deep
+// one. cpu-µs/op is what a page costs this process and PostgreSQL together, x-bare how many times that of a bare page from the same depth
+// on, and x-cpu and x-time how many times that of the same page among 1,000. Of so few not every list is deep: then of the first.
 func BenchmarkList(b *testing.B) {
-	sizes := []int{1000, 1_000_000}
+	sizes := []int{1000, 10_000, 1_000_000}
 	if testing.Short() {
-		sizes[1] = 50_000
+		sizes[2] = 50_000
 	}
 	w := newListBench(b)
 	small := map[string]cost{}
