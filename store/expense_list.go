@@ -103,13 +103,20 @@ func (s *Store) expenseItems(ctx context.Context, ids []int64, retried bool) ([]
 	if err != nil {
 		return nil, fmt.Errorf("read expenses: %w", err)
 	}
-	foreseen := map[int64]*Facts{}
-	for i := range items {
-		if e := &items[i]; e.ConnectionStatus != "" && (e.Status == NotPushed || retried && e.Status == Failed) {
-			foreseen[e.ID] = &e.Facts
+	var pushable []int64
+	for _, e := range items {
+		if e.Status == NotPushed || retried && e.Status == Failed {
+			pushable = append(pushable, e.ID)
 		}
 	}
-	return items, s.readFacts(ctx, foreseen)
+	facts, err := readFacts(ctx, s.db, pushable)
+	if err != nil {
+		return nil, err
+	}
+	for i := range items {
+		items[i].Facts = facts[items[i].ID]
+	}
+	return items, nil
 }
 
 // Sum is an amount of one currency.

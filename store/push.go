@@ -109,14 +109,18 @@ func (tx *Tx) Pushables(ctx context.Context, ids []int64) ([]Pushable, error) {
 		SELECT e.id, e.company_id, e.reference, e.status, co.example, co.deleted_at IS NOT NULL AS company_gone,
 			cn.id AS connection_id, coalesce(cn.status, '') AS connection_status,
 			coalesce(cn.platform_name, '') AS platform_name, coalesce(cn.platform_key, '') AS platform_key,
-			`+pushedBy+` AS pushed_by, p.created_at AS pushed_at, `+factsOf+` AS facts
+			`+pushedBy+` AS pushed_by, p.created_at AS pushed_at
 		FROM expenses e JOIN companies co ON co.id = e.company_id LEFT JOIN `+accountingOf+` cn ON true
 			LEFT JOIN pushes p ON p.id = e.push_id LEFT JOIN users u ON u.id = p.created_by
 		WHERE e.id = ANY($1) ORDER BY e.id`, int64s(ids))
 	if err != nil {
 		return nil, fmt.Errorf("read expenses to push: %w", err)
 	}
-	return ps, nil
+	facts, err := readFacts(ctx, tx, ids)
+	for i := range ps {
+		ps[i].Facts = facts[ps[i].ID]
+	}
+	return ps, err
 }
 
 // PlannedPush is a push to be created: of a locked expense, through one connection, with the steps it needs.

@@ -73,7 +73,9 @@ type finding struct {
 
 func (f finding) problem() Problem {
 	w := problemWords[f.code]
-	p := Problem{Code: f.code, Stops: f.stops, Short: f.fill(w.short), Sentence: capital(f.fill(w.text)), Do: f.fill(w.do), Where: w.where, One: f.fill(w.one), Many: f.fill(w.many)}
+	p := Problem{
+		Code: f.code, Stops: f.stops, Where: w.where, Short: f.short(), Sentence: capital(f.fill(w.text)), Do: f.fill(w.do), One: f.fill(w.one), Many: f.fill(w.many),
+	}
 	if p.Where == InMapping {
 		p.Kind, p.Text = f.kind, f.text
 	}
