@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/govalues/decimal"
-	"github.com/jmoiron/sqlx"
 
 	"tallylight/store"
 )
@@ -30,14 +29,14 @@ type shown struct {
 func (w *world) look() []shown {
 	w.tellTime()
 	var all []shown
-	err := w.db.Select(&all, `
+	err := w.statement(`
 		SELECT e.id, e.status, p.state AS push_state, coalesce(p.snapshot, '{}') AS snapshot, s.state AS step_state, s.operation_key AS operation, s.record_id AS record,
 			(SELECT coalesce(jsonb_agg(w.operation_key), '[]') FROM push_needs n JOIN push_steps w ON w.id = n.step_id
 				WHERE n.push_id = p.id AND w.kind <> 'directCost' AND w.state <> 'success') AS needed_ops,
 			co.codat_id AS company, coalesce(cn.codat_id, '') AS link,
 			(SELECT count(*) FROM notices n WHERE n.expense_id = e.id) AS notices
 		FROM expenses e JOIN companies co ON co.id = e.company_id LEFT JOIN pushes p ON p.id = e.push_id LEFT JOIN push_steps s ON s.id = p.cost_step_id
-			LEFT JOIN connections cn ON cn.id = p.connection_id ORDER BY e.id`)
+			LEFT JOIN connections cn ON cn.id = p.connection_id ORDER BY e.id`).Select(&all)
 	w.must(err)
 	return all
 }
@@ -187,6 +186,6 @@ func (c *cloud) pending(s shown) *operation {
 
 func (w *world) strings(query string) []string {
 	var list []string
-	w.must(sqlx.Select(w.db, &list, query))
+	w.must(w.statement(query).Select(&list))
 	return list
 }

@@ -272,13 +272,13 @@ type attached struct {
 func (w *world) lookAtReceipts() []attached {
 	w.tellTime()
 	var all []attached
-	w.must(w.db.Select(&all, `
+	w.must(w.statement(`
 		SELECT r.id, r.name, e.status AS badge, coalesce(p.takes_receipts AND p.state = 'complete' AND c.told_by <> 'person', false) AS takes, s.state,
 			coalesce(s.doubt, false) AS doubt,
 			s.first_sent_at IS NOT NULL AS sent, s.operation_key AS op, coalesce(cn.codat_id, '') AS link, c.record_id AS record,
 			(SELECT count(*) FROM notices n WHERE n.kind = 'may_be_made_twice' AND n.detail->>'label' = r.name) AS notices
 		FROM receipts r JOIN expenses e ON e.id = r.expense_id LEFT JOIN pushes p ON p.id = e.push_id LEFT JOIN push_steps c ON c.id = p.cost_step_id
-			LEFT JOIN push_steps s ON s.id = r.step_id LEFT JOIN connections cn ON cn.id = s.connection_id ORDER BY r.id`))
+			LEFT JOIN push_steps s ON s.id = r.step_id LEFT JOIN connections cn ON cn.id = s.connection_id ORDER BY r.id`).Select(&all))
 	return all
 }
 

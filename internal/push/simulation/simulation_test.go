@@ -260,10 +260,10 @@ func (w *world) atRest() bool {
 func (w *world) nextDue() time.Duration {
 	w.tellTime()
 	var secs float64
-	w.must(w.db.Get(&secs, `SELECT coalesce(extract(epoch FROM min(at) - clock()), 21600)::float8 FROM (
+	w.must(w.statement(`SELECT coalesce(extract(epoch FROM min(at) - clock()), 21600)::float8 FROM (
 		SELECT next_try_at AS at FROM push_steps WHERE state = 'ready' UNION ALL SELECT lease_until FROM push_steps WHERE state = 'sending' UNION ALL
 		SELECT ask_at FROM push_steps UNION ALL SELECT key_sent_at + interval '75 min' FROM push_steps WHERE state IN ('ready', 'sending') UNION ALL
 		SELECT until FROM send_pauses UNION ALL SELECT reading_until FROM companies UNION ALL SELECT next_try_at FROM deliveries WHERE verdict = 'new') due
-		WHERE at > clock() AND at < 'infinity'`))
+		WHERE at > clock() AND at < 'infinity'`).Get(&secs))
 	return min(time.Duration(secs*float64(time.Second))+10*time.Millisecond, 6*time.Hour)
 }

@@ -19,17 +19,18 @@ import (
 // stage is a database in which histories happen, one after the other.
 type stage struct {
 	store *store.Store
-	db    *sqlx.DB
+	db    *sqlx.DB // one connection
+	kept  map[string]*sqlx.Stmt
 	by    store.User
 }
 
 func newStage(t testing.TB) *stage {
 	t.Helper()
 	dsn := storetest.DSN(t)
-	s := &stage{db: storetest.DB(t, dsn)}
+	s := &stage{db: storetest.DB(t, dsn), kept: map[string]*sqlx.Stmt{}}
 	s.db.SetMaxOpenConns(1)
 	_, err := s.db.Exec(`
-		DO $$ BEGIN EXECUTE 'ALTER DATABASE ' || current_database() || ' SET jit = off'; END $$; -- not worth its while
+		DO $$ BEGIN EXECUTE 'ALTER DATABASE ' || current_database() || ' SET plan_cache_mode = force_generic_plan'; END $$; -- any plan will do for a few rows
 		CREATE TABLE simulated_clock (at timestamptz NOT NULL);
 		INSERT INTO simulated_clock VALUES (now());
 		CREATE OR REPLACE FUNCTION clock() RETURNS timestamptz LANGUAGE plpgsql STABLE AS $$ BEGIN RETURN (SELECT at FROM simulated_clock); END $$`)
@@ -59,6 +60,19 @@ func (s *stage) clear() error {
 			PERFORM setval(oid, 1, false) FROM pg_class WHERE relkind = 'S' AND relnamespace = 'public'::regnamespace;
 		END $$`)
 	return err
+}
+
+// statement is one that is asked again and again: planning it takes longer than carrying it out, and is done once.
+func (s *stage) statement(query string) *sqlx.Stmt {
+	stmt := s.kept[query]
+	if stmt == nil {
+		var err error
+		if stmt, err = s.db.Preparex(query); err != nil {
+			panic(err)
+		}
+		s.kept[query] = stmt
+	}
+	return stmt
 }
 
 // world is one history.
