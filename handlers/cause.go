@@ -64,9 +64,9 @@ func (h *Handlers) causes(w http.ResponseWriter, r *http.Request, who store.User
 // causeOf is a group as it is shown, with some of its places to mend it in. f chose it.
 func causeOf(f store.ExpenseFilter, g store.CauseGroup, places []store.CausePlace, may views.Rights) views.Cause {
 	x := explain.Explain(explain.Cause(g.Cause), g.Subject, explain.Fact{Platform: g.Platform})
-	f.Cause, f.Subject = g.Cause, g.Subject
+	f.Cause, f.Subject, f.NoSubject = g.Cause, g.Subject, g.Subject == ""
 	c := views.Cause{Count: expenses(g.Expenses) + " of " + companiesOf(g.Companies), Sums: money(g.Sums), Text: x.Cause, Do: x.Do, Who: x.Who,
-		Show: listURL(f), Retry: "Retry all " + number(g.Expenses), Filters: filterFieldsOf(f)}
+		Show: listURL(f), Retry: "Retry all " + number(g.Expenses), Filters: filterFields(f)}
 	switch g.Expenses {
 	case 1:
 		c.Retry = "Retry it"
@@ -93,15 +93,6 @@ func companiesOf(n int) string {
 		return "1 company"
 	}
 	return number(n) + " companies"
-}
-
-// filterFieldsOf are what a form says beside, to choose what f does. The value of a cause is said even where there is none.
-func filterFieldsOf(f store.ExpenseFilter) []views.Field {
-	fields := filterFields(f)
-	if f.Subject == "" {
-		fields = append(fields, views.Field{Name: "subject"})
-	}
-	return fields
 }
 
 type mending string

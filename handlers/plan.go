@@ -42,7 +42,7 @@ func (h *Handlers) planMake(w http.ResponseWriter, r *http.Request, who store.Us
 		if lost := lostFilter(r.PostForm, f); lost != "" {
 			return h.tell(w, r, back(r, "/expenses"), flash{Bad: true, Said: "Nothing was chosen: the filter " + lost + " could not be read. Look at the list again."})
 		}
-		choice = store.Choice{All: &f, NoSubject: f.Cause != "" && f.Subject == "" && r.PostForm.Has("subject")}
+		choice = store.Choice{All: &f}
 	}
 	id, err := h.Store.CreatePlan(ctx, who, action, choice)
 	switch {

@@ -201,6 +201,10 @@ func TestFailuresByCause(t *testing.T) {
 	page := v.page("/expenses/causes")
 	mustContain(t, page, "2 expenses of 1 company", "GBP 20.00", "Account 429 is archived in Xero.", "Retry both", "Mapping of Northwind", "Retry it",
 		`name="subject" value="429"`, "/expenses?status=failed&amp;cause=account_archived&amp;subject=429")
+	list := v.page("/expenses?status=failed&cause=account_archived&subject=")
+	mustContain(t, page, `href="/expenses?status=failed&amp;cause=account_archived&amp;subject="`)
+	mustContain(t, list, "Northwind-3", ", not said which<", `<input type="hidden" name="subject" value="">`)
+	mustNotContain(t, list, "Northwind-1", "Northwind-2")
 	mustNotContain(t, viewer.page("/expenses/causes"), "Retry")
 	mustContain(t, v.page("/expenses/causes?q=nothing"), "None of these has failed")
 	a := v.post("/expenses/plan", "do", "retry", "all", "1", "status", "failed", "cause", "account_archived", "subject", "")

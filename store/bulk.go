@@ -69,9 +69,8 @@ var (
 
 // Choice says which expenses a plan is about: those with these ids, or all that a filter chooses now.
 type Choice struct {
-	IDs       []int64
-	All       *ExpenseFilter
-	NoSubject bool // of All with a Cause: only those whose cause has no value in it
+	IDs []int64
+	All *ExpenseFilter
 }
 
 // CreatePlan keeps the expenses that are chosen now. Whatever becomes of the filter, the plan stays about these. It is ErrNothingChosen
@@ -80,9 +79,6 @@ func (s *Store) CreatePlan(ctx context.Context, by User, action BulkAction, c Ch
 	where, args := []string{"id = ANY($1)"}, []any{int64s(c.IDs)}
 	if c.All != nil {
 		where, args = c.All.where()
-		if c.NoSubject {
-			where = append(where, "cause_subject = ''")
-		}
 	}
 	condition := ""
 	if len(where) > 0 {

@@ -246,7 +246,7 @@ func TestCauseGroups(t *testing.T) {
 		t.Errorf("places %+v, %v", places, err)
 	}
 	// A group whose cause has no value does not take in those that have one.
-	id := w.plan(store.BulkRetry, store.Choice{All: &store.ExpenseFilter{Status: store.Failed, Cause: "account_archived"}, NoSubject: true})
+	id := w.plan(store.BulkRetry, store.Choice{All: &store.ExpenseFilter{Status: store.Failed, Cause: "account_archived", NoSubject: true}})
 	if got := w.tally(id); got.All != 1 {
 		t.Errorf("the plan holds %+v", got)
 	}
@@ -257,7 +257,7 @@ func TestCauseGroups(t *testing.T) {
 	if err != nil || len(places) != 1 || places[0].Cause != "period_closed" {
 		t.Errorf("places of examples %+v, %v", places, err)
 	}
-	id = w.plan(store.BulkHandled, store.Choice{All: &store.ExpenseFilter{Status: store.Failed, Cause: "period_closed"}, NoSubject: true})
+	id = w.plan(store.BulkHandled, store.Choice{All: &store.ExpenseFilter{Status: store.Failed, Cause: "period_closed", NoSubject: true}})
 	if got := w.tally(id); got.All != 1 {
 		t.Errorf("the plan of examples holds %+v", got)
 	}
