@@ -53,8 +53,8 @@ func (h *Handlers) planMake(w http.ResponseWriter, r *http.Request, who store.Us
 	case err != nil:
 		return err
 	}
-	if err := push.Foresee(ctx, h.Store); err != nil {
-		return err
+	if err := push.Foresee(ctx, h.Store, id); err != nil && ctx.Err() == nil { // the workers try again, and the plan's page says so
+		h.Log.WarnContext(ctx, "new plan not looked at", "err", err)
 	}
 	http.Redirect(w, r, planURL(id), http.StatusSeeOther)
 	return nil

@@ -37,7 +37,12 @@ func (h *Handlers) planPart(ctx context.Context, p store.Plan, in *time.Location
 	if err != nil {
 		return part, "", err
 	}
-	title = planTitle(p, t.All)
+	looking := p.State == store.PlanDraft && p.Looked < p.Size
+	n := t.All
+	if looking {
+		n = p.Size
+	}
+	title = planTitle(p, n)
 	part = views.Plan{ID: p.ID, State: string(p.State)}
 	now, err := h.Store.Now(ctx)
 	if err != nil {
@@ -45,9 +50,9 @@ func (h *Handlers) planPart(ctx context.Context, p store.Plan, in *time.Location
 	}
 	c := clock{now, in}
 	part.Facts = planFacts(p, c)
-	if p.State == store.PlanDraft && t.Unjudged > 0 {
-		part.State, part.Head, part.Lead = "looking", "Looking at them", "Nothing is done yet. What would become of each is being looked up."
-		part.Bar = views.Bar{Value: t.All - t.Unjudged, Max: t.All, Text: fmt.Sprintf("%s of %s looked at", number(t.All-t.Unjudged), number(t.All))}
+	if looking {
+		part.State, part.Head, part.Lead = "looking", "Looking at them", "Nothing is done yet. What would become of each is being looked up."+stumbled(p, c)
+		part.Bar = views.Bar{Value: p.Looked, Max: p.Size, Text: fmt.Sprintf("%s of %s looked at", number(p.Looked), number(p.Size))}
 		return part, title, nil
 	}
 	sums, err := h.Store.PlanSums(ctx, p)
@@ -61,11 +66,20 @@ func (h *Handlers) planPart(ctx context.Context, p store.Plan, in *time.Location
 		return part, title, h.planOffer(ctx, p, t, sums, c, &part)
 	}
 	planProgress(p, t, &part)
+	part.Lead += stumbled(p, c)
 	if t.Done > 0 {
 		part.Facts = append(part.Facts, views.Fact{Term: "Sum", Text: money(sums)})
 	}
 	part.Receipt = planURL(p.ID) + "/receipt.csv"
 	return part, title, nil
+}
+
+// stumbled says that the last batch of a plan could not be done, and when it is tried again.
+func stumbled(p store.Plan, c clock) string {
+	if p.BatchAt == nil || !p.BatchAt.After(c.now) || p.State != store.PlanDraft && p.State != store.PlanRunning {
+		return ""
+	}
+	return " The last try failed, and changed nothing; it is tried again at " + c.second(*p.BatchAt) + "."
 }
 
 func planFacts(p store.Plan, c clock) []views.Fact {

@@ -8,6 +8,7 @@ import (
 
 	"tallylight/internal/push"
 	"tallylight/store"
+	"tallylight/store/storetest"
 	"tallylight/views"
 )
 
@@ -67,6 +68,11 @@ func TestAPlanIsSaidThenCarriedOut(t *testing.T) {
 		}
 	}
 	mustContain(t, v.page(plan), "data-ends-selection", "Under way", "0 of 9 settled", "Waiting their turn", plan+"/pause", "Stop: leave the other 9 as they are")
+	db := storetest.DB(t, s.dsn)
+	db.MustExec(`UPDATE bulk_plans SET batch_at = clock() + interval '1 hour'`)
+	s.carryOut()
+	mustContain(t, v.page(plan), "0 of 9 settled", "The last try failed, and changed nothing; it is tried again at ")
+	db.MustExec(`UPDATE bulk_plans SET batch_at = clock()`)
 	s.carryOut()
 	page := v.page(plan)
 	mustContain(t, page, "Almost there", "3 are still on their way", "6 of 9 settled", "6 left out", "Xero needs a contact", "GBP 30.00")

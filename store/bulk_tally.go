@@ -9,8 +9,7 @@ import (
 
 // PlanTally counts the expenses of a plan.
 type PlanTally struct {
-	All      int
-	Unjudged int // not foreseen yet
+	All int // those that were not deleted before they were foreseen
 
 	// Foreseen, of those that wait.
 	Ready  int // it can be done
@@ -32,8 +31,7 @@ type PlanTally struct {
 func (s *Store) PlanTally(ctx context.Context, id int64) (PlanTally, error) {
 	var t PlanTally
 	err := s.db.GetContext(ctx, &t, `
-		SELECT count(*) AS all, count(*) FILTER (WHERE NOT i.judged) AS unjudged,
-			count(*) FILTER (WHERE i.judged AND i.why = '') AS ready, count(*) FILTER (WHERE i.insist) AS insist,
+		SELECT count(*) AS all, count(*) FILTER (WHERE i.why = '') AS ready, count(*) FILTER (WHERE i.insist) AS insist,
 			count(*) FILTER (WHERE i.held AND i.why = '') AS held, count(i.alike) AS alike,
 			count(*) FILTER (WHERE i.state = 'waiting') AS waiting, count(*) FILTER (WHERE i.state = 'done') AS done,
 			count(*) FILTER (WHERE i.state = 'left_out') AS left_out,
