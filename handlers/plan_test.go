@@ -88,12 +88,16 @@ func TestAPlanIsSaidThenCarriedOut(t *testing.T) {
 	}
 
 	plan = v.choose("push", append(bad, good[0])...)
+	v.post(expenseURL(bad[1]), filled(v.page(expenseURL(bad[1])+"/edit"), "line_net", "1000")...)
 	v.post(plan+"/start", "anyway", "1")
 	s.carryOut()
 	if got := s.statusOf(bad[0]); got != store.InProgress {
 		t.Errorf("pushed anyway by a plan: %s", got)
 	}
-	mustContain(t, v.page(plan), "1 left out", "In the ledger already", "pushed all the same")
+	if got := s.statusOf(bad[1]); got != store.NotPushed {
+		t.Errorf("for another sum than the plan says: %s", got)
+	}
+	mustContain(t, v.page(plan), "2 left out", "In the ledger already", "Amount changed since the plan was made", "pushed all the same")
 	mustContain(t, v.page(expenseURL(bad[0])), "pressed Push anyway: it was said what would fail")
 }
 

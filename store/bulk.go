@@ -274,6 +274,19 @@ func (s *Store) RestPlan(ctx context.Context, id int64, d time.Duration) error {
 	})
 }
 
+// LockPlanned locks the expenses of a batch that are to be pushed, and returns those that are for another sum than the plan says.
+func (tx *Tx) LockPlanned(ctx context.Context, b PlanBatch) (changed []int64, err error) {
+	if err := tx.lockToPush(ctx, b.Items); err != nil {
+		return nil, err
+	}
+	err = tx.SelectContext(ctx, &changed, `SELECT e.id FROM bulk_plan_items i JOIN expenses e ON e.id = i.expense_id
+		WHERE i.plan_id = $1 AND i.expense_id = ANY($2) AND (e.total, e.currency) <> (i.total, i.currency)`, b.ID, int64s(b.Items))
+	if err != nil {
+		return nil, fmt.Errorf("find what changed since plan %d: %w", b.ID, err)
+	}
+	return changed, nil
+}
+
 // Standing is how an expense stands, for actions that send nothing.
 type Standing struct {
 	ID     int64

@@ -251,7 +251,15 @@ func pressBatch(ctx context.Context, tx *store.Tx, b store.PlanBatch) (done []in
 		if b.Anyway {
 			why = insisted
 		}
-		pressed, err := press(ctx, tx, by, Button(b.Action), why, b.Items)
+		changed, err := tx.LockPlanned(ctx, b)
+		if err != nil {
+			return nil, nil, err
+		}
+		for _, id := range changed {
+			left = append(left, store.Foreseen{ExpenseID: id, Why: "amount changed since the plan was made"})
+		}
+		asPlanned := slices.DeleteFunc(slices.Clone(b.Items), func(id int64) bool { return slices.Contains(changed, id) })
+		pressed, err := press(ctx, tx, by, Button(b.Action), why, asPlanned)
 		if err != nil {
 			return nil, nil, err
 		}
