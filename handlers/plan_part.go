@@ -179,11 +179,20 @@ func (h *Handlers) planNeeds(ctx context.Context, p store.Plan, c clock, part *v
 	part.Facts = append(part.Facts, views.Fact{Term: "Pace", Text: fmt.Sprintf("%g requests a second", h.CodatRate)})
 	sent := max(seconds(float64(wanted+n.Ahead)/h.CodatRate), seconds(float64(n.Busiest)/perCompany))
 	done := "about " + c.at(c.now.Add(sent+usual)) + ", " + coarse(sent+usual) + " after the start"
-	if fresh && wanted+n.Ahead > quota.Remaining {
-		done = "after " + c.at(*quota.ResetAt) + ": the quota does not suffice before"
+	if over := wanted + n.Ahead - quota.Remaining; fresh && over > 0 {
+		done = overQuota(over, quota, c)
 	}
 	part.Facts = append(part.Facts, views.Fact{Term: "Done", Text: done})
 	return nil
+}
+
+// overQuota is when so many requests are done that are over what is left of the day's quota.
+func overQuota(over int, q store.Quota, c clock) string {
+	days := (over - 1) / max(q.Limit, 1) // whole ones after the next begins
+	if days == 0 {
+		return "after " + c.at(*q.ResetAt) + ": the quota does not suffice before"
+	}
+	return fmt.Sprintf("about %s: the quota lets through %s requests a day", day(q.ResetAt.In(c.in).AddDate(0, 0, days)), number(q.Limit))
 }
 
 func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"tallylight/internal/push"
 	"tallylight/store"
@@ -115,6 +116,23 @@ func TestWhatIsLeftOfAPlan(t *testing.T) {
 			if part.Lead != want[i] {
 				t.Errorf("%d wait, %s: %q", waiting, state, part.Lead)
 			}
+		}
+	}
+}
+
+// What the day's quota does not let through goes on as many days as it takes.
+func TestWhenAPlanIsDoneWithinTheQuota(t *testing.T) {
+	t.Parallel()
+	reset := time.Date(2026, 11, 28, 0, 0, 0, 0, time.UTC)
+	c := clock{reset.Add(-6 * time.Hour), time.UTC}
+	for over, want := range map[int]string{
+		1:     "after 28 Nov, 00:00: the quota does not suffice before",
+		5000:  "after 28 Nov, 00:00: the quota does not suffice before",
+		5001:  "about 29 Nov 2026: the quota lets through 5,000 requests a day",
+		89522: "about 15 Dec 2026: the quota lets through 5,000 requests a day",
+	} {
+		if got := overQuota(over, store.Quota{Limit: 5000, ResetAt: &reset}, c); got != want {
+			t.Errorf("%d over: %q", over, got)
 		}
 	}
 }
