@@ -218,7 +218,7 @@ func (h *Handlers) planPairs(ctx context.Context, p store.Plan, t store.PlanTall
 		part.PairHead = "One looks like another"
 	}
 	if t.Alike > len(pairs) {
-		part.AllPairs = views.Link{Text: "All " + number(t.Alike), Href: planItemsURL(p.ID, "", true, 0)}
+		part.AllPairs = views.Link{Text: "All " + number(t.Alike), Href: planItemsURL(p.ID, store.PlanItemFilter{Alike: true}, 0)}
 	}
 	return nil
 }
@@ -237,7 +237,7 @@ func (h *Handlers) planLeftOut(ctx context.Context, p store.Plan, part *views.Pl
 			g.Few = append(g.Few, views.Link{Text: r.References[i], Href: expenseURL(id)})
 		}
 		if r.Count > len(r.IDs) {
-			g.All = views.Link{Text: "All " + number(r.Count), Href: planItemsURL(p.ID, r.Why, false, 0)}
+			g.All = views.Link{Text: "All " + number(r.Count), Href: planItemsURL(p.ID, store.PlanItemFilter{Why: r.Why}, 0)}
 		}
 		part.LeftOut = append(part.LeftOut, g)
 	}
@@ -292,9 +292,9 @@ func planProgress(p store.Plan, t store.PlanTally, part *views.Plan) {
 	if todo > 0 {
 		part.Bar = views.Bar{Value: settled, Max: todo, Text: fmt.Sprintf("%s of %s settled", number(settled), number(todo))}
 	}
-	count := func(n int, c views.PlanCount) {
+	count := func(n int, became string, c views.PlanCount) {
 		if n > 0 {
-			c.Number = number(n)
+			c.Number = views.Link{Text: number(n), Href: planItemsURL(p.ID, store.PlanItemFilter{Became: became}, 0)}
 			part.Counts = append(part.Counts, c)
 		}
 	}
@@ -302,22 +302,22 @@ func planProgress(p store.Plan, t store.PlanTally, part *views.Plan) {
 		return views.PlanCount{Badge: views.Badge{Status: s, Word: word}}
 	}
 	if p.Pushes() {
-		count(t.Complete, badge(store.Complete, "Complete"))
-		count(t.UnderWay, badge(store.InProgress, "On their way"))
-		count(t.Failed, badge(store.Failed, "Failed"))
-		count(t.Checking, badge(store.NeedsChecking, "Need checking"))
-		count(t.Done-t.UnderWay-t.Complete-t.Failed-t.Checking, badge(store.NotPushed, "Withdrawn again"))
+		count(t.Complete, string(store.PushComplete), badge(store.Complete, "Complete"))
+		count(t.UnderWay, string(store.PushOpen), badge(store.InProgress, "On their way"))
+		count(t.Failed, string(store.PushFailed), badge(store.Failed, "Failed"))
+		count(t.Checking, string(store.PushNeedsChecking), badge(store.NeedsChecking, "Need checking"))
+		count(t.Done-t.UnderWay-t.Complete-t.Failed-t.Checking, string(store.PushWithdrawn), badge(store.NotPushed, "Withdrawn again"))
 	} else {
-		count(t.Done, map[store.BulkAction]views.PlanCount{
+		count(t.Done, "done", map[store.BulkAction]views.PlanCount{
 			store.BulkWithdraw: badge(store.NotPushed, "Withdrawn"), store.BulkHandled: badge(store.Handled, "Handled outside"), store.BulkUndo: badge(store.NotPushed, "Undone"),
 		}[p.Action])
 	}
-	count(t.LeftOut, views.PlanCount{Tone: "idle", Icon: "i-x", Word: "Left out"})
+	count(t.LeftOut, "left_out", views.PlanCount{Tone: "idle", Icon: "i-x", Word: "Left out"})
 	word := "Waiting their turn"
 	if p.State == store.PlanStopped {
 		word = "Stayed as they were"
 	}
-	count(t.Waiting, views.PlanCount{Tone: "idle", Icon: "i-clock", Word: word})
+	count(t.Waiting, "waiting", views.PlanCount{Tone: "idle", Icon: "i-clock", Word: word})
 }
 
 // theOthers is a sentence about the n expenses that are left, to be set after another; "" about none.
@@ -336,6 +336,18 @@ func are(n int) string {
 		return "is"
 	}
 	return "are"
+}
+
+// planStateWords are how plans stand, in a list of them.
+var planStateWords = map[store.PlanState]string{
+	store.PlanDraft: "not started", store.PlanRunning: "under way", store.PlanPaused: "paused", store.PlanStopped: "stopped", store.PlanDone: "all done",
+}
+
+// planBecame are what expenses of a plan became, as headings.
+var planBecame = map[string]string{
+	string(store.PushComplete): "Complete", string(store.PushOpen): "On their way", string(store.PushFailed): "Failed",
+	string(store.PushNeedsChecking): "Need checking", string(store.PushWithdrawn): "Withdrawn again",
+	"done": "Done", "left_out": "Left out", "waiting": "Not done",
 }
 
 var planPushWords = map[store.PushState]string{

@@ -63,6 +63,8 @@ func TestAPlanIsSaidThenCarriedOut(t *testing.T) {
 	}
 
 	mustNotContain(t, v.page(plan), "data-ends-selection")
+	mustContain(t, v.page("/plans"), `href="`+plan+`"`, "not started")
+	mustNotContain(t, viewer.page("/plans"), plan)
 	for range 2 {
 		if a := v.post(plan + "/start"); a.location != plan {
 			t.Fatalf("start: %d to %q", a.status, a.location)
@@ -81,6 +83,12 @@ func TestAPlanIsSaidThenCarriedOut(t *testing.T) {
 		s.settle(store.Settlement{Reply: store.Reply{Status: 200}, OperationKey: "op-" + fmt.Sprint(s.pushWoke.Add(1)), Outcome: store.Outcome{Status: store.OutcomeSuccess, RecordID: "r"}})
 	}
 	mustContain(t, v.page(plan), "Done", "3 expenses pushed.", "9 of 9 settled")
+	left := v.page(plan + "/items?became=left_out")
+	mustContain(t, v.page(plan), `href="`+plan+`/items?became=left_out">6<`, `href="`+plan+`/items?became=complete">3<`)
+	mustContain(t, left, "Bad-5", "Twin-1", "Left out")
+	mustNotContain(t, left, "Northwind-1")
+	mustContain(t, v.page(plan+"/items?became=complete"), "Northwind-3")
+	mustContain(t, viewer.page("/plans"), plan, "Push 9 expenses", "all done", "finance@example.com")
 	receipt := v.get(plan + "/receipt.csv")
 	mustContain(t, receipt.body, "reference,company,amount,currency,outcome,reason", "Northwind-1,Northwind,10.00,GBP,complete,,push,finance@example.com,",
 		"Bad-1,Northwind,10.00,GBP,left out,Xero needs a contact: choose one,push")
@@ -205,6 +213,8 @@ func TestHandledOutside(t *testing.T) {
 
 	v.post(path + "/unhandled")
 	mustContain(t, v.page(path), "Northwind-1 is again what it was: not pushed.", "undid that it was handled outside")
+	mustContain(t, v.page("/expenses?status=handled"), `name="do" value="undo"`)
+	mustNotContain(t, v.page("/expenses"), `name="do" value="undo"`)
 	plan = v.choose("undo", ids...)
 	v.post(plan + "/start")
 	s.carryOut()

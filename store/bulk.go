@@ -129,6 +129,17 @@ func (s *Store) RecentPlans(ctx context.Context) ([]int64, error) {
 	return ids, nil
 }
 
+// NewestPlans are the newest plans below an id (0 = of all), as many as limit: those that were started, and the drafts of that person.
+func (s *Store) NewestPlans(ctx context.Context, of User, below int64, limit int) ([]Plan, error) {
+	var ps []Plan
+	err := s.db.SelectContext(ctx, &ps, `SELECT `+planColumns+` FROM bulk_plans
+		WHERE ($1 = 0 OR id < $1) AND (state <> 'draft' OR user_id = $2) ORDER BY id DESC LIMIT $3`, below, of.ID, limit)
+	if err != nil {
+		return nil, fmt.Errorf("list plans: %w", err)
+	}
+	return ps, nil
+}
+
 // StartPlan has the workers carry a plan out, and reports whether it could be started: by who made it, once, when all of it is foreseen.
 func (s *Store) StartPlan(ctx context.Context, by User, id int64, anyway bool, reason string) (bool, error) {
 	return s.movePlan(ctx, by, id, "started", `
@@ -198,15 +209,22 @@ type PlanItem struct {
 	Alike     *int64
 }
 
-// PlanItems calls each with the expenses of a plan after a position, in its order, until it has had them all or limit (0 = no limit): those
-// of one reason (why "" = all), or those that look like another.
-func (s *Store) PlanItems(ctx context.Context, planID int64, why string, alike bool, after, limit int, each func(PlanItem) error) error {
+// PlanItemFilter chooses expenses of a plan. Zero fields do not choose.
+type PlanItemFilter struct {
+	Why    string // why they are left out
+	Became string // the state of the push they got, or else their own: waiting, done, left_out
+	Alike  bool   // those that look like another
+}
+
+// PlanItems calls each with the expenses of a plan after a position, in its order, until it has had them all or limit (0 = no limit).
+func (s *Store) PlanItems(ctx context.Context, planID int64, f PlanItemFilter, after, limit int, each func(PlanItem) error) error {
 	rows, err := s.db.QueryxContext(ctx, `
 		SELECT i.position, i.expense_id, i.company_id, co.name AS company, i.reference, i.currency, i.total, i.state, i.why, i.alike,
 			coalesce(p.state, '') AS push_state
 		FROM bulk_plan_items i JOIN companies co ON co.id = i.company_id LEFT JOIN pushes p ON p.id = i.push_id
 		WHERE i.plan_id = $1 AND i.position > $2 AND ($3 = '' OR i.why = $3) AND (NOT $4 OR i.alike IS NOT NULL)
-		ORDER BY i.position LIMIT nullif($5, 0)`, planID, after, why, alike, limit)
+			AND ($6 = '' OR coalesce(p.state, i.state) = $6)
+		ORDER BY i.position LIMIT nullif($5, 0)`, planID, after, f.Why, f.Alike, limit, f.Became)
 	if err != nil {
 		return fmt.Errorf("list plan %d: %w", planID, err)
 	}

@@ -44,7 +44,7 @@ type PlanCount struct {
 	Tone   string // a lamp of its own, with
 	Icon   string
 	Word   string
-	Number string
+	Number Link // of how many, to the list of them
 }
 
 // PlanPair is an expense and another that looks the same.
@@ -76,6 +76,22 @@ type PlanItemsPage struct {
 	Rows  []PlanItem
 	First string
 	Next  string
+}
+
+// PlansPage lists plans, the newest first.
+type PlansPage struct {
+	Frame
+	Rows  []PlanRow
+	First string
+	Next  string
+}
+
+// PlanRow is a plan in a list.
+type PlanRow struct {
+	Plan  Link
+	By    string
+	State string // "under way"
+	At    string // when it was started, or else made
 }
 
 // PlanItem is one expense of a plan.
