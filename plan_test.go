@@ -33,6 +33,8 @@ func (d *desk) plan() {
 	if receipt := v.page(evaluate[string](b, `new URL(document.querySelector('main a[href$="receipt.csv"]').href).pathname`)); !strings.Contains(receipt, "P-2,") || strings.Count(receipt, "\n") != 5 {
 		t.Errorf("the receipt says %s", receipt)
 	}
+	b.open("/plans")
+	b.see("plans")
 	b.open("/expenses/causes")
 	b.see("causes")
 	b.leave(b.click(`main a[href^="/expenses?status=failed&cause="]`))
