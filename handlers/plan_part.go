@@ -118,11 +118,7 @@ func (h *Handlers) planOffer(ctx context.Context, p store.Plan, t store.PlanTall
 		part.Lead = "None of them can go as they are, unless you insist."
 	}
 	if t.Held > 0 {
-		its := "their"
-		if t.Held == 1 {
-			its = "its"
-		}
-		part.Lead += " " + number(t.Held) + " of them " + wait(t.Held) + " until " + its + " connection is back."
+		part.Lead += " " + number(t.Held) + " of them " + wait(t.Held) + " until " + its(t.Held) + " connection is back."
 	}
 	if p.Pushes() {
 		if err := h.planNeeds(ctx, p, c, part); err != nil {
@@ -268,9 +264,12 @@ func planProgress(p store.Plan, t store.PlanTally, part *views.Plan) {
 	case p.State == store.PlanRunning:
 		part.Head, part.Lead = "Under way", "It goes on by itself, also when this page is closed."
 	case t.UnderWay > 0:
-		part.Head, part.Lead = "Almost there", "All are pushed. "+number(t.UnderWay)+" are still on their way."
-		if t.UnderWay == 1 {
-			part.Lead = "All are pushed. 1 is still on its way."
+		part.Head, part.Lead = "Almost there", "All are pushed."
+		if n := t.UnderWay - t.OnHold; n > 0 {
+			part.Lead += fmt.Sprintf(" %s %s still on %s way.", number(n), are(n), its(n))
+		}
+		if n := t.OnHold; n > 0 {
+			part.Lead += fmt.Sprintf(" %s %s until %s connection is back.", number(n), wait(n), its(n))
 		}
 	default:
 		part.Head, part.Lead = "Done", expenses(t.Done)+" "+planWords[p.Action].done+"."
@@ -303,7 +302,8 @@ func planProgress(p store.Plan, t store.PlanTally, part *views.Plan) {
 	}
 	if p.Pushes() {
 		count(t.Complete, string(store.PushComplete), badge(store.Complete, "Complete"))
-		count(t.UnderWay, string(store.PushOpen), badge(store.InProgress, "On their way"))
+		count(t.UnderWay-t.OnHold, string(store.PushOpen), badge(store.InProgress, "On their way"))
+		count(t.OnHold, string(store.OnHold), badge(store.OnHold, "On hold"))
 		count(t.Failed, string(store.PushFailed), badge(store.Failed, "Failed"))
 		count(t.Checking, string(store.PushNeedsChecking), badge(store.NeedsChecking, "Need checking"))
 		count(t.Done-t.UnderWay-t.Complete-t.Failed-t.Checking, string(store.PushWithdrawn), badge(store.NotPushed, "Withdrawn again"))
@@ -331,6 +331,13 @@ func theOthers(n int, one, many string) string {
 	return " The other " + number(n) + " " + many
 }
 
+func its(n int) string {
+	if n == 1 {
+		return "its"
+	}
+	return "their"
+}
+
 func are(n int) string {
 	if n == 1 {
 		return "is"
@@ -345,14 +352,14 @@ var planStateWords = map[store.PlanState]string{
 
 // planBecame are what expenses of a plan became, as headings.
 var planBecame = map[string]string{
-	string(store.PushComplete): "Complete", string(store.PushOpen): "On their way", string(store.PushFailed): "Failed",
+	string(store.PushComplete): "Complete", string(store.PushOpen): "On their way", string(store.OnHold): "On hold", string(store.PushFailed): "Failed",
 	string(store.PushNeedsChecking): "Need checking", string(store.PushWithdrawn): "Withdrawn again",
 	"done": "Done", "left_out": "Left out", "waiting": "Not done",
 }
 
-var planPushWords = map[store.PushState]string{
-	store.PushOpen: "on its way", store.PushComplete: "complete", store.PushFailed: "failed", store.PushNeedsChecking: "needs checking",
-	store.PushWithdrawn: "withdrawn again",
+var planPushWords = map[string]string{
+	string(store.PushOpen): "on its way", string(store.OnHold): "waits for its connection", string(store.PushComplete): "complete",
+	string(store.PushFailed): "failed", string(store.PushNeedsChecking): "needs checking", string(store.PushWithdrawn): "withdrawn again",
 }
 
 // planOutcome is what became of an expense of a plan, or would.
@@ -360,8 +367,8 @@ func planOutcome(p store.Plan, i store.PlanItem) string {
 	switch {
 	case i.Why != "":
 		return i.Why
-	case i.State == "done" && i.PushState != "":
-		return planPushWords[i.PushState]
+	case planPushWords[i.Became] != "":
+		return planPushWords[i.Became]
 	case i.State == "done":
 		return planWords[p.Action].done
 	case p.State == store.PlanDraft:

@@ -78,11 +78,20 @@ func TestAPlanIsSaidThenCarriedOut(t *testing.T) {
 	db.MustExec(`UPDATE bulk_plans SET batch_at = clock()`)
 	s.carryOut()
 	page := v.page(plan)
-	mustContain(t, page, "Almost there", "3 are still on their way", "6 of 9 settled", "6 left out", "Xero needs a contact", "GBP 30.00")
+	held := s.company("Adatum", "GBP", "Deauthorized")
+	down := v.choose("push", s.expenses(v.user, held, 2)...)
+	v.post(down + "/start")
+	s.carryOut()
+	mustContain(t, v.page(down), "All are pushed. 2 wait until their connection is back.", "On hold", `items?became=on_hold">2<`)
+	mustContain(t, v.page(down+"/items?became=on_hold"), "Adatum-1", "waits for its connection")
+	mustContain(t, page, "Almost there", "3 are still on their way.", "6 of 9 settled", "6 left out", "Xero needs a contact", "GBP 30.00")
 	for range 3 {
 		s.settle(store.Settlement{Reply: store.Reply{Status: 200}, OperationKey: "op-" + fmt.Sprint(s.pushWoke.Add(1)), Outcome: store.Outcome{Status: store.OutcomeSuccess, RecordID: "r"}})
 	}
 	mustContain(t, v.page(plan), "Done", "3 expenses pushed.", "9 of 9 settled")
+	if a := other.post(plan + "/pause"); a.location != plan {
+		t.Errorf("an administrator who comes too late to pause it: %d", a.status)
+	}
 	left := v.page(plan + "/items?became=left_out")
 	mustContain(t, v.page(plan), `href="`+plan+`/items?became=left_out">6<`, `href="`+plan+`/items?became=complete">3<`)
 	mustContain(t, left, "Bad-5", "Twin-1", "Left out")

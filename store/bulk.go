@@ -205,14 +205,14 @@ type PlanItem struct {
 	Total     decimal.Decimal
 	State     string // waiting, done, left_out
 	Why       string
-	PushState PushState `db:"push_state"` // of the push it got, "" for none
+	Became    string // as in PlanItemFilter
 	Alike     *int64
 }
 
 // PlanItemFilter chooses expenses of a plan. Zero fields do not choose.
 type PlanItemFilter struct {
 	Why    string // why they are left out
-	Became string // the state of the push they got, or else their own: waiting, done, left_out
+	Became string // the state of the push they got (on_hold while its connection is down), or else their own: waiting, done, left_out
 	Alike  bool   // those that look like another
 }
 
@@ -220,10 +220,12 @@ type PlanItemFilter struct {
 func (s *Store) PlanItems(ctx context.Context, planID int64, f PlanItemFilter, after, limit int, each func(PlanItem) error) error {
 	rows, err := s.db.QueryxContext(ctx, `
 		SELECT i.position, i.expense_id, i.company_id, co.name AS company, i.reference, i.currency, i.total, i.state, i.why, i.alike,
-			coalesce(p.state, '') AS push_state
+			b.became
 		FROM bulk_plan_items i JOIN companies co ON co.id = i.company_id LEFT JOIN pushes p ON p.id = i.push_id
+			LEFT JOIN expenses e ON p.state = 'open' AND e.id = i.expense_id AND e.status = 'on_hold',
+			LATERAL (SELECT coalesce(e.status, p.state, i.state) AS became) b
 		WHERE i.plan_id = $1 AND i.position > $2 AND ($3 = '' OR i.why = $3) AND (NOT $4 OR i.alike IS NOT NULL)
-			AND ($6 = '' OR coalesce(p.state, i.state) = $6)
+			AND ($6 = '' OR b.became = $6)
 		ORDER BY i.position LIMIT nullif($5, 0)`, planID, after, f.Why, f.Alike, limit, f.Became)
 	if err != nil {
 		return fmt.Errorf("list plan %d: %w", planID, err)

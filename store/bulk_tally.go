@@ -22,6 +22,7 @@ type PlanTally struct {
 	Done     int
 	LeftOut  int `db:"left_out"`
 	UnderWay int `db:"under_way"` // of Done: their push is not settled
+	OnHold   int `db:"on_hold"`   // of UnderWay: their connection is down
 	Complete int
 	Failed   int
 	Checking int
@@ -36,7 +37,9 @@ func (s *Store) PlanTally(ctx context.Context, id int64) (PlanTally, error) {
 			count(*) FILTER (WHERE i.state = 'waiting') AS waiting, count(*) FILTER (WHERE i.state = 'done') AS done,
 			count(*) FILTER (WHERE i.state = 'left_out') AS left_out,
 			count(*) FILTER (WHERE p.state = 'open') AS under_way, count(*) FILTER (WHERE p.state = 'complete') AS complete,
-			count(*) FILTER (WHERE p.state = 'failed') AS failed, count(*) FILTER (WHERE p.state = 'needs_checking') AS checking
+			count(*) FILTER (WHERE p.state = 'failed') AS failed, count(*) FILTER (WHERE p.state = 'needs_checking') AS checking,
+			(SELECT count(*) FROM bulk_plan_items h JOIN pushes hp ON hp.id = h.push_id AND hp.state = 'open'
+				JOIN expenses e ON e.id = h.expense_id AND e.status = 'on_hold' WHERE h.plan_id = $1) AS on_hold
 		FROM bulk_plan_items i LEFT JOIN pushes p ON p.id = i.push_id WHERE i.plan_id = $1`, id)
 	if err != nil {
 		return t, fmt.Errorf("count plan %d: %w", id, err)
