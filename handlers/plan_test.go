@@ -2,7 +2,9 @@ package handlers
 
 import (
 	"fmt"
+	"html"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -258,4 +260,16 @@ func TestFailuresByCause(t *testing.T) {
 	mustContain(t, v.page(a.location), "Retry 1 expense")
 	a = v.post("/expenses/plan", "do", "retry", "all", "1", "status", "failed", "cause", "account_archived", "subject", "429")
 	mustContain(t, v.page(a.location), "Retry 2 expenses", "2 expenses can go")
+
+	for _, name := range []string{"Adatum", "Fabrikam", "Tailspin"} {
+		s.company(name, "GBP", store.Linked)
+	}
+	storetest.DB(t, s.dsn).MustExec(`INSERT INTO expenses (company_id, reference, issue_date, currency, net, tax, total, source, status, cause, cause_subject)
+		SELECT c.id, x.cause, '2026-01-01', 'GBP', 1, 0, 1, 'example', 'failed', x.cause, x.subject
+		FROM companies c, (VALUES ('account_archived', '500'), ('period_closed', '')) AS x (cause, subject)`)
+	page = v.page("/expenses/causes")
+	mustContain(t, page, "4 expenses of 4 companies", "1 more company", "Mapping of Adatum", "Mapping of Fabrikam", "Mapping of Tailspin", "Edit them one by one")
+	edit := html.UnescapeString(regexp.MustCompile(`href="(/expenses/\d+/edit\?list=[^"]+)"`).FindStringSubmatch(page)[1])
+	mustContain(t, v.page(edit), `value="period_closed"`, `name="list" value="cause=period_closed&amp;status=failed&amp;subject="`)
+	mustNotContain(t, viewer.page("/expenses/causes"), "Edit them")
 }

@@ -114,15 +114,17 @@ type CausesPage struct {
 
 // Cause is a group of expenses that failed for one reason.
 type Cause struct {
-	Count   string // "412 expenses of 9 companies"
-	Sums    string
-	Text    string // why, a sentence
-	Do      string
-	Who     string
-	Mends   []Link  // where it can be mended
-	Show    string  // href of the list of them
-	Retry   string  // the button
-	Filters []Field // what the button's form says beside: which ones
+	Count    string // "412 expenses of 9 companies"
+	Sums     string
+	Text     string // why, a sentence
+	Do       string
+	Who      string
+	Mends    []Link  // where it can be mended: the few that have most of them
+	Others   []Link  // and the others
+	OthersOf string  // "6 more companies"
+	Show     string  // href of the list of them
+	Retry    string  // the button
+	Filters  []Field // what the button's form says beside: which ones
 }
 
 func planPath(id int64, action string) string {
