@@ -33,8 +33,16 @@ func (d *desk) plan() {
 	if receipt := v.page(evaluate[string](b, `new URL(document.querySelector('main a[href$="receipt.csv"]').href).pathname`)); !strings.Contains(receipt, "P-2,") || strings.Count(receipt, "\n") != 5 {
 		t.Errorf("the receipt says %s", receipt)
 	}
+	b.open("/plans")
+	b.see("plans")
 	b.open("/expenses/causes")
 	b.see("causes")
+	b.leave(b.click(`main a[href^="/expenses?status=failed&cause="]`))
+	b.untilLive()
+	if got := evaluate[string](b, `new FormData(document.querySelector("form.filters")).get("subject")`); got != "" {
+		t.Errorf("a search within the cause is about the value %q", got)
+	}
+	mustContain(t, b.text("main"), "P-2")
 	b.open("/expenses/" + v.id("P-2"))
 	b.do(chromedp.Evaluate[chromedp.Void](`document.getElementById("handled").open = true`), chromedp.SendKeys(chromedp.CSS("#handled input"), "Booked by hand"))
 	b.see("expense to be handled")

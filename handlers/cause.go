@@ -3,6 +3,7 @@ package handlers
 import (
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"tallylight/internal/explain"
@@ -13,7 +14,8 @@ import (
 
 const (
 	causesShown = 50 // groups on the page
-	fewPlaces   = 3  // companies of a group that are named
+	fewPlaces   = 3  // companies of a group that stand beside it
+	mostPlaces  = 30 // that are named at all
 )
 
 // causes has the failed expenses grouped by why they failed, with where that is mended and a button that retries a whole group. It takes
@@ -30,7 +32,7 @@ func (h *Handlers) causes(w http.ResponseWriter, r *http.Request, who store.User
 	if err != nil {
 		return err
 	}
-	all, err := h.Store.CausePlaces(ctx, f, fewPlaces)
+	all, err := h.Store.CausePlaces(ctx, f, mostPlaces)
 	if err != nil {
 		return err
 	}
@@ -64,9 +66,9 @@ func (h *Handlers) causes(w http.ResponseWriter, r *http.Request, who store.User
 // causeOf is a group as it is shown, with some of its places to mend it in. f chose it.
 func causeOf(f store.ExpenseFilter, g store.CauseGroup, places []store.CausePlace, may views.Rights) views.Cause {
 	x := explain.Explain(explain.Cause(g.Cause), g.Subject, explain.Fact{Platform: g.Platform})
-	f.Cause, f.Subject = g.Cause, g.Subject
+	f.Cause, f.Subject, f.NoSubject = g.Cause, g.Subject, g.Subject == ""
 	c := views.Cause{Count: expenses(g.Expenses) + " of " + companiesOf(g.Companies), Sums: money(g.Sums), Text: x.Cause, Do: x.Do, Who: x.Who,
-		Show: listURL(f), Retry: "Retry all " + number(g.Expenses), Filters: filterFieldsOf(f)}
+		Show: listURL(f), Retry: "Retry all " + number(g.Expenses), Filters: filterFields(f)}
 	switch g.Expenses {
 	case 1:
 		c.Retry = "Retry it"
@@ -80,10 +82,17 @@ func causeOf(f store.ExpenseFilter, g store.CauseGroup, places []store.CausePlac
 		case inConnection:
 			c.Mends = append(c.Mends, views.Link{Text: "Open " + p.Company, Href: companyURL(p.CompanyID)})
 		case inExpense:
-			if may.Enter && g.Expenses == 1 {
-				c.Mends = append(c.Mends, views.Link{Text: "Edit the expense", Href: expenseURL(p.ExpenseID) + "/edit"})
+			if may.Enter && len(c.Mends) == 0 {
+				edit := views.Link{Text: "Edit them one by one", Href: expenseURL(p.ExpenseID) + "/edit?list=" + url.QueryEscape(strings.TrimPrefix(c.Show, "/expenses?"))}
+				if g.Expenses == 1 {
+					edit.Text = "Edit the expense"
+				}
+				c.Mends = append(c.Mends, edit)
 			}
 		}
+	}
+	if n := len(c.Mends); n > fewPlaces {
+		c.Mends, c.Others, c.OthersOf = c.Mends[:fewPlaces], c.Mends[fewPlaces:], strings.Replace(companiesOf(n-fewPlaces), " ", " more ", 1)
 	}
 	return c
 }
@@ -93,15 +102,6 @@ func companiesOf(n int) string {
 		return "1 company"
 	}
 	return number(n) + " companies"
-}
-
-// filterFieldsOf are what a form says beside, to choose what f does. The value of a cause is said even where there is none.
-func filterFieldsOf(f store.ExpenseFilter) []views.Field {
-	fields := filterFields(f)
-	if f.Subject == "" {
-		fields = append(fields, views.Field{Name: "subject"})
-	}
-	return fields
 }
 
 type mending string

@@ -117,7 +117,7 @@ func (l expenseQuery) page(companies []store.Company, counts map[store.ExpenseSt
 		Tabs: statusTabs(l.ExpenseFilter, counts, "cols", l.columns), Status: string(f.Status), CompanyID: f.CompanyID,
 		Companies: companyOptions(companies, f.CompanyID), Query: f.Text, Begins: f.TextBegins(), From: dateOrNone(f.From), To: dateOrNone(f.To),
 		Min: amountOrNone(f.Min), Max: amountOrNone(f.Max), Currency: f.Currency, Supplier: f.Supplier,
-		Kept:   filterFields(store.ExpenseFilter{Status: f.Status, Cause: f.Cause, Subject: f.Subject, Sort: l.Sort}, "cols", l.columns),
+		Kept:   filterFields(store.ExpenseFilter{Status: f.Status, Cause: f.Cause, Subject: f.Subject, NoSubject: f.NoSubject, Sort: l.Sort}, "cols", l.columns),
 		Chosen: filterFields(f), List: listURL(f), Address: l.query(),
 		Filtered: f != store.ExpenseFilter{}, OnlyStatus: f.Status != "" && f == only, OwnCounts: f.CompanyID != 0,
 		Newest: f == only && (l.Sort == store.SortDate || l.Sort == store.SortChanged),
@@ -253,9 +253,12 @@ func (l expenseQuery) chips(companies []store.Company) []chip {
 		company = companies[i].Name
 	}
 	cause := explain.Explain(explain.Cause(f.Cause), f.Subject, explain.Fact{}).Short
+	if f.NoSubject && explain.Explain(explain.Cause(f.Cause), "…", explain.Fact{}).Short != cause {
+		cause += ", not said which"
+	}
 	add(f.Status != "", "Status: "+statusWords[f.Status], "Show every status", func(f *store.ExpenseFilter) { f.Status = "" })
 	add(company != "", "Company: "+company, "Show all companies", func(f *store.ExpenseFilter) { f.CompanyID = 0 })
-	add(f.Cause != "", "Cause: "+cause, "Show every cause", func(f *store.ExpenseFilter) { f.Cause, f.Subject = "", "" })
+	add(f.Cause != "", "Cause: "+cause, "Show every cause", func(f *store.ExpenseFilter) { f.Cause, f.Subject, f.NoSubject = "", "", false })
 	text := "Text: "
 	if f.TextBegins() {
 		text = "Begins with: "

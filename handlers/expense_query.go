@@ -37,7 +37,7 @@ const (
 )
 
 // readFilter reads what the address chooses: status, company (our id or Codat's), from, to, min, max, currency, supplier, cause,
-// subject and q, and the order: sort. What cannot be understood does not choose.
+// subject (empty: causes without a value) and q, and the order: sort. What cannot be understood does not choose.
 func readFilter(q url.Values, companies []store.Company) store.ExpenseFilter {
 	var f store.ExpenseFilter
 	if s := store.ExpenseStatus(q.Get("status")); slices.Contains(store.Statuses, s) {
@@ -57,6 +57,7 @@ func readFilter(q url.Values, companies []store.Company) store.ExpenseFilter {
 	f.Supplier = readText(q.Get("supplier"), supplierMost)
 	if c := q.Get("cause"); explain.Cause(c).Known() {
 		f.Cause, f.Subject = c, readText(q.Get("subject"), supplierMost)
+		f.NoSubject = q.Has("subject") && strings.TrimSpace(q.Get("subject")) == ""
 	}
 	f.Text = readText(q.Get("q"), textMost)
 	if s := store.ExpenseSort(q.Get("sort")); slices.ContainsFunc(orders, func(o order) bool { return o.sort == s }) {
@@ -165,7 +166,7 @@ func listURL(f store.ExpenseFilter, more ...string) string {
 	return "/expenses?" + strings.Join(parts, "&")
 }
 
-// filterFields are what readFilter reads f from, and more, without those that are empty.
+// filterFields are what readFilter reads f from, and more, without those that are empty and say nothing by that.
 func filterFields(f store.ExpenseFilter, more ...string) []views.Field {
 	all := []string{"status", string(f.Status), "company", "", "q", f.Text, "from", dateOrNone(f.From), "to", dateOrNone(f.To),
 		"min", amountOrNone(f.Min), "max", amountOrNone(f.Max), "currency", f.Currency, "supplier", f.Supplier,
@@ -175,7 +176,7 @@ func filterFields(f store.ExpenseFilter, more ...string) []views.Field {
 	}
 	var fields []views.Field
 	for pair := range slices.Chunk(append(all, more...), 2) {
-		if pair[1] != "" {
+		if pair[1] != "" || pair[0] == "subject" && f.NoSubject {
 			fields = append(fields, views.Field{Name: pair[0], Value: pair[1]})
 		}
 	}

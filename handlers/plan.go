@@ -42,7 +42,7 @@ func (h *Handlers) planMake(w http.ResponseWriter, r *http.Request, who store.Us
 		if lost := lostFilter(r.PostForm, f); lost != "" {
 			return h.tell(w, r, back(r, "/expenses"), flash{Bad: true, Said: "Nothing was chosen: the filter " + lost + " could not be read. Look at the list again."})
 		}
-		choice = store.Choice{All: &f, NoSubject: f.Cause != "" && f.Subject == "" && r.PostForm.Has("subject")}
+		choice = store.Choice{All: &f}
 	}
 	id, err := h.Store.CreatePlan(ctx, who, action, choice)
 	switch {
@@ -53,8 +53,8 @@ func (h *Handlers) planMake(w http.ResponseWriter, r *http.Request, who store.Us
 	case err != nil:
 		return err
 	}
-	if err := push.Foresee(ctx, h.Store); err != nil {
-		return err
+	if err := push.Foresee(ctx, h.Store, id); err != nil && ctx.Err() == nil { // the workers try again, and the plan's page says so
+		h.Log.WarnContext(ctx, "new plan not looked at", "err", err)
 	}
 	http.Redirect(w, r, planURL(id), http.StatusSeeOther)
 	return nil
@@ -165,70 +165,10 @@ func (h *Handlers) planMoved(w http.ResponseWriter, r *http.Request, who store.U
 	if err != nil {
 		return err
 	}
-	if !moved && !p.MovedBy(who) {
+	halted := who.Role.May(store.Admin) && p.StartedAt != nil // by an administrator, who came too late
+	if !moved && !p.MovedBy(who) && !halted {
 		return web.Forbidden("This is the plan of " + cmp.Or(p.Actor, "somebody else") + ". Only who made it can start it; an administrator can pause or stop it too.")
 	}
 	http.Redirect(w, r, planURL(p.ID), http.StatusSeeOther)
 	return nil
-}
-
-const planRows = 100
-
-// planItems lists expenses of a plan: those that are left out for the reason in the address, or that look like others.
-func (h *Handlers) planItems(w http.ResponseWriter, r *http.Request, who store.User) error {
-	ctx, q := r.Context(), r.URL.Query()
-	p, err := h.plan(r)
-	if err != nil {
-		return err
-	}
-	tally, err := h.Store.PlanTally(ctx, p.ID)
-	if err != nil {
-		return err
-	}
-	why, alike := plain(q.Get("why")), q.Get("alike") == "1"
-	title := "All expenses of the plan"
-	switch {
-	case why != "":
-		title = capital(why)
-	case alike:
-		title = "Look like others"
-	}
-	s, err := h.frame(w, r, who, "/expenses", title)
-	if err != nil {
-		return err
-	}
-	page := views.PlanItemsPage{Frame: s.Frame, Plan: p.ID, Of: planTitle(p, tally.All)}
-	after := int(readID(q.Get("after")))
-	last := 0
-	err = h.Store.PlanItems(ctx, p.ID, why, alike, after, planRows+1, func(i store.PlanItem) error {
-		if len(page.Rows) == planRows {
-			page.Next = planItemsURL(p.ID, why, alike, last)
-			return nil
-		}
-		last = i.Position
-		page.Rows = append(page.Rows, views.PlanItem{Expense: views.Link{Text: i.Reference, Href: expenseURL(i.ExpenseID)},
-			Company: views.Link{Text: i.Company, Href: companyURL(i.CompanyID)}, Amount: store.FormatAmount(i.Total, i.Currency), Said: planOutcome(p, i)})
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	if after != 0 {
-		page.First = planItemsURL(p.ID, why, alike, 0)
-	}
-	return web.Render(w, r, http.StatusOK, views.PlanItems(page))
-}
-
-func planItemsURL(id int64, why string, alike bool, after int) string {
-	q := url.Values{}
-	if why != "" {
-		q.Set("why", why)
-	}
-	if alike {
-		q.Set("alike", "1")
-	}
-	if after != 0 {
-		q.Set("after", strconv.Itoa(after))
-	}
-	return planURL(id) + "/items?" + q.Encode()
 }

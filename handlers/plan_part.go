@@ -37,7 +37,12 @@ func (h *Handlers) planPart(ctx context.Context, p store.Plan, in *time.Location
 	if err != nil {
 		return part, "", err
 	}
-	title = planTitle(p, t.All)
+	looking := p.State == store.PlanDraft && p.Looked < p.Size
+	n := t.All
+	if looking {
+		n = p.Size
+	}
+	title = planTitle(p, n)
 	part = views.Plan{ID: p.ID, State: string(p.State)}
 	now, err := h.Store.Now(ctx)
 	if err != nil {
@@ -45,9 +50,9 @@ func (h *Handlers) planPart(ctx context.Context, p store.Plan, in *time.Location
 	}
 	c := clock{now, in}
 	part.Facts = planFacts(p, c)
-	if p.State == store.PlanDraft && t.Unjudged > 0 {
-		part.State, part.Head, part.Lead = "looking", "Looking at them", "Nothing is done yet. What would become of each is being looked up."
-		part.Bar = views.Bar{Value: t.All - t.Unjudged, Max: t.All, Text: fmt.Sprintf("%s of %s looked at", number(t.All-t.Unjudged), number(t.All))}
+	if looking {
+		part.State, part.Head, part.Lead = "looking", "Looking at them", "Nothing is done yet. What would become of each is being looked up."+stumbled(p, c)
+		part.Bar = views.Bar{Value: p.Looked, Max: p.Size, Text: fmt.Sprintf("%s of %s looked at", number(p.Looked), number(p.Size))}
 		return part, title, nil
 	}
 	sums, err := h.Store.PlanSums(ctx, p)
@@ -61,11 +66,20 @@ func (h *Handlers) planPart(ctx context.Context, p store.Plan, in *time.Location
 		return part, title, h.planOffer(ctx, p, t, sums, c, &part)
 	}
 	planProgress(p, t, &part)
+	part.Lead += stumbled(p, c)
 	if t.Done > 0 {
 		part.Facts = append(part.Facts, views.Fact{Term: "Sum", Text: money(sums)})
 	}
 	part.Receipt = planURL(p.ID) + "/receipt.csv"
 	return part, title, nil
+}
+
+// stumbled says that the last batch of a plan could not be done, and when it is tried again.
+func stumbled(p store.Plan, c clock) string {
+	if p.BatchAt == nil || !p.BatchAt.After(c.now) || p.State != store.PlanDraft && p.State != store.PlanRunning {
+		return ""
+	}
+	return " The last try failed, and changed nothing; it is tried again at " + c.second(*p.BatchAt) + "."
 }
 
 func planFacts(p store.Plan, c clock) []views.Fact {
@@ -104,11 +118,7 @@ func (h *Handlers) planOffer(ctx context.Context, p store.Plan, t store.PlanTall
 		part.Lead = "None of them can go as they are, unless you insist."
 	}
 	if t.Held > 0 {
-		its := "their"
-		if t.Held == 1 {
-			its = "its"
-		}
-		part.Lead += " " + number(t.Held) + " of them " + wait(t.Held) + " until " + its + " connection is back."
+		part.Lead += " " + number(t.Held) + " of them " + wait(t.Held) + " until " + its(t.Held) + " connection is back."
 	}
 	if p.Pushes() {
 		if err := h.planNeeds(ctx, p, c, part); err != nil {
@@ -165,11 +175,20 @@ func (h *Handlers) planNeeds(ctx context.Context, p store.Plan, c clock, part *v
 	part.Facts = append(part.Facts, views.Fact{Term: "Pace", Text: fmt.Sprintf("%g requests a second", h.CodatRate)})
 	sent := max(seconds(float64(wanted+n.Ahead)/h.CodatRate), seconds(float64(n.Busiest)/perCompany))
 	done := "about " + c.at(c.now.Add(sent+usual)) + ", " + coarse(sent+usual) + " after the start"
-	if fresh && wanted+n.Ahead > quota.Remaining {
-		done = "after " + c.at(*quota.ResetAt) + ": the quota does not suffice before"
+	if over := wanted + n.Ahead - quota.Remaining; fresh && over > 0 {
+		done = overQuota(over, quota, c)
 	}
 	part.Facts = append(part.Facts, views.Fact{Term: "Done", Text: done})
 	return nil
+}
+
+// overQuota is when so many requests are done that are over what is left of the day's quota.
+func overQuota(over int, q store.Quota, c clock) string {
+	days := (over - 1) / max(q.Limit, 1) // whole ones after the next begins
+	if days == 0 {
+		return "after " + c.at(*q.ResetAt) + ": the quota does not suffice before"
+	}
+	return fmt.Sprintf("about %s: the quota lets through %s requests a day", day(q.ResetAt.In(c.in).AddDate(0, 0, days)), number(q.Limit))
 }
 
 func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
@@ -195,7 +214,7 @@ func (h *Handlers) planPairs(ctx context.Context, p store.Plan, t store.PlanTall
 		part.PairHead = "One looks like another"
 	}
 	if t.Alike > len(pairs) {
-		part.AllPairs = views.Link{Text: "All " + number(t.Alike), Href: planItemsURL(p.ID, "", true, 0)}
+		part.AllPairs = views.Link{Text: "All " + number(t.Alike), Href: planItemsURL(p.ID, store.PlanItemFilter{Alike: true}, 0)}
 	}
 	return nil
 }
@@ -214,7 +233,7 @@ func (h *Handlers) planLeftOut(ctx context.Context, p store.Plan, part *views.Pl
 			g.Few = append(g.Few, views.Link{Text: r.References[i], Href: expenseURL(id)})
 		}
 		if r.Count > len(r.IDs) {
-			g.All = views.Link{Text: "All " + number(r.Count), Href: planItemsURL(p.ID, r.Why, false, 0)}
+			g.All = views.Link{Text: "All " + number(r.Count), Href: planItemsURL(p.ID, store.PlanItemFilter{Why: r.Why}, 0)}
 		}
 		part.LeftOut = append(part.LeftOut, g)
 	}
@@ -245,9 +264,12 @@ func planProgress(p store.Plan, t store.PlanTally, part *views.Plan) {
 	case p.State == store.PlanRunning:
 		part.Head, part.Lead = "Under way", "It goes on by itself, also when this page is closed."
 	case t.UnderWay > 0:
-		part.Head, part.Lead = "Almost there", "All are pushed. "+number(t.UnderWay)+" are still on their way."
-		if t.UnderWay == 1 {
-			part.Lead = "All are pushed. 1 is still on its way."
+		part.Head, part.Lead = "Almost there", "All are pushed."
+		if n := t.UnderWay - t.OnHold; n > 0 {
+			part.Lead += fmt.Sprintf(" %s %s still on %s way.", number(n), are(n), its(n))
+		}
+		if n := t.OnHold; n > 0 {
+			part.Lead += fmt.Sprintf(" %s %s until %s connection is back.", number(n), wait(n), its(n))
 		}
 	default:
 		part.Head, part.Lead = "Done", expenses(t.Done)+" "+planWords[p.Action].done+"."
@@ -269,9 +291,9 @@ func planProgress(p store.Plan, t store.PlanTally, part *views.Plan) {
 	if todo > 0 {
 		part.Bar = views.Bar{Value: settled, Max: todo, Text: fmt.Sprintf("%s of %s settled", number(settled), number(todo))}
 	}
-	count := func(n int, c views.PlanCount) {
+	count := func(n int, became string, c views.PlanCount) {
 		if n > 0 {
-			c.Number = number(n)
+			c.Number = views.Link{Text: number(n), Href: planItemsURL(p.ID, store.PlanItemFilter{Became: became}, 0)}
 			part.Counts = append(part.Counts, c)
 		}
 	}
@@ -279,22 +301,23 @@ func planProgress(p store.Plan, t store.PlanTally, part *views.Plan) {
 		return views.PlanCount{Badge: views.Badge{Status: s, Word: word}}
 	}
 	if p.Pushes() {
-		count(t.Complete, badge(store.Complete, "Complete"))
-		count(t.UnderWay, badge(store.InProgress, "On their way"))
-		count(t.Failed, badge(store.Failed, "Failed"))
-		count(t.Checking, badge(store.NeedsChecking, "Need checking"))
-		count(t.Done-t.UnderWay-t.Complete-t.Failed-t.Checking, badge(store.NotPushed, "Withdrawn again"))
+		count(t.Complete, string(store.PushComplete), badge(store.Complete, "Complete"))
+		count(t.UnderWay-t.OnHold, string(store.PushOpen), badge(store.InProgress, "On their way"))
+		count(t.OnHold, string(store.OnHold), badge(store.OnHold, "On hold"))
+		count(t.Failed, string(store.PushFailed), badge(store.Failed, "Failed"))
+		count(t.Checking, string(store.PushNeedsChecking), badge(store.NeedsChecking, "Need checking"))
+		count(t.Done-t.UnderWay-t.Complete-t.Failed-t.Checking, string(store.PushWithdrawn), badge(store.NotPushed, "Withdrawn again"))
 	} else {
-		count(t.Done, map[store.BulkAction]views.PlanCount{
+		count(t.Done, "done", map[store.BulkAction]views.PlanCount{
 			store.BulkWithdraw: badge(store.NotPushed, "Withdrawn"), store.BulkHandled: badge(store.Handled, "Handled outside"), store.BulkUndo: badge(store.NotPushed, "Undone"),
 		}[p.Action])
 	}
-	count(t.LeftOut, views.PlanCount{Tone: "idle", Icon: "i-x", Word: "Left out"})
+	count(t.LeftOut, "left_out", views.PlanCount{Tone: "idle", Icon: "i-x", Word: "Left out"})
 	word := "Waiting their turn"
 	if p.State == store.PlanStopped {
 		word = "Stayed as they were"
 	}
-	count(t.Waiting, views.PlanCount{Tone: "idle", Icon: "i-clock", Word: word})
+	count(t.Waiting, "waiting", views.PlanCount{Tone: "idle", Icon: "i-clock", Word: word})
 }
 
 // theOthers is a sentence about the n expenses that are left, to be set after another; "" about none.
@@ -308,6 +331,13 @@ func theOthers(n int, one, many string) string {
 	return " The other " + number(n) + " " + many
 }
 
+func its(n int) string {
+	if n == 1 {
+		return "its"
+	}
+	return "their"
+}
+
 func are(n int) string {
 	if n == 1 {
 		return "is"
@@ -315,9 +345,21 @@ func are(n int) string {
 	return "are"
 }
 
-var planPushWords = map[store.PushState]string{
-	store.PushOpen: "on its way", store.PushComplete: "complete", store.PushFailed: "failed", store.PushNeedsChecking: "needs checking",
-	store.PushWithdrawn: "withdrawn again",
+// planStateWords are how plans stand, in a list of them.
+var planStateWords = map[store.PlanState]string{
+	store.PlanDraft: "not started", store.PlanRunning: "under way", store.PlanPaused: "paused", store.PlanStopped: "stopped", store.PlanDone: "all done",
+}
+
+// planBecame are what expenses of a plan became, as headings.
+var planBecame = map[string]string{
+	string(store.PushComplete): "Complete", string(store.PushOpen): "On their way", string(store.OnHold): "On hold", string(store.PushFailed): "Failed",
+	string(store.PushNeedsChecking): "Need checking", string(store.PushWithdrawn): "Withdrawn again",
+	"done": "Done", "left_out": "Left out", "waiting": "Not done",
+}
+
+var planPushWords = map[string]string{
+	string(store.PushOpen): "on its way", string(store.OnHold): "waits for its connection", string(store.PushComplete): "complete",
+	string(store.PushFailed): "failed", string(store.PushNeedsChecking): "needs checking", string(store.PushWithdrawn): "withdrawn again",
 }
 
 // planOutcome is what became of an expense of a plan, or would.
@@ -325,8 +367,8 @@ func planOutcome(p store.Plan, i store.PlanItem) string {
 	switch {
 	case i.Why != "":
 		return i.Why
-	case i.State == "done" && i.PushState != "":
-		return planPushWords[i.PushState]
+	case planPushWords[i.Became] != "":
+		return planPushWords[i.Became]
 	case i.State == "done":
 		return planWords[p.Action].done
 	case p.State == store.PlanDraft:

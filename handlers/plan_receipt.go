@@ -28,7 +28,7 @@ func (h *Handlers) planReceipt(w http.ResponseWriter, r *http.Request, who store
 		}
 		in := h.zoneOf(who)
 		started := p.StartedAt.In(in).Format("2006-01-02 15:04:05 -07:00, ") + zoneName(in)
-		err := h.Store.PlanItems(ctx, p.ID, "", false, 0, 0, func(i store.PlanItem) error {
+		err := h.Store.PlanItems(ctx, p.ID, store.PlanItemFilter{}, 0, 0, func(i store.PlanItem) error {
 			why := i.Why
 			if p.Action == store.BulkHandled && i.State == "done" {
 				why = p.Reason

@@ -2,12 +2,16 @@ package handlers
 
 import (
 	"fmt"
+	"html"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"tallylight/internal/push"
 	"tallylight/store"
+	"tallylight/store/storetest"
 	"tallylight/views"
 )
 
@@ -61,19 +65,41 @@ func TestAPlanIsSaidThenCarriedOut(t *testing.T) {
 	}
 
 	mustNotContain(t, v.page(plan), "data-ends-selection")
+	mustContain(t, v.page("/plans"), `href="`+plan+`"`, "not started")
+	mustNotContain(t, viewer.page("/plans"), plan)
 	for range 2 {
 		if a := v.post(plan + "/start"); a.location != plan {
 			t.Fatalf("start: %d to %q", a.status, a.location)
 		}
 	}
 	mustContain(t, v.page(plan), "data-ends-selection", "Under way", "0 of 9 settled", "Waiting their turn", plan+"/pause", "Stop: leave the other 9 as they are")
+	db := storetest.DB(t, s.dsn)
+	db.MustExec(`UPDATE bulk_plans SET batch_at = clock() + interval '1 hour'`)
+	s.carryOut()
+	mustContain(t, v.page(plan), "0 of 9 settled", "The last try failed, and changed nothing; it is tried again at ")
+	db.MustExec(`UPDATE bulk_plans SET batch_at = clock()`)
 	s.carryOut()
 	page := v.page(plan)
-	mustContain(t, page, "Almost there", "3 are still on their way", "6 of 9 settled", "6 left out", "Xero needs a contact", "GBP 30.00")
+	held := s.company("Adatum", "GBP", "Deauthorized")
+	down := v.choose("push", s.expenses(v.user, held, 2)...)
+	v.post(down + "/start")
+	s.carryOut()
+	mustContain(t, v.page(down), "All are pushed. 2 wait until their connection is back.", "On hold", `items?became=on_hold">2<`)
+	mustContain(t, v.page(down+"/items?became=on_hold"), "Adatum-1", "waits for its connection")
+	mustContain(t, page, "Almost there", "3 are still on their way.", "6 of 9 settled", "6 left out", "Xero needs a contact", "GBP 30.00")
 	for range 3 {
 		s.settle(store.Settlement{Reply: store.Reply{Status: 200}, OperationKey: "op-" + fmt.Sprint(s.pushWoke.Add(1)), Outcome: store.Outcome{Status: store.OutcomeSuccess, RecordID: "r"}})
 	}
 	mustContain(t, v.page(plan), "Done", "3 expenses pushed.", "9 of 9 settled")
+	if a := other.post(plan + "/pause"); a.location != plan {
+		t.Errorf("an administrator who comes too late to pause it: %d", a.status)
+	}
+	left := v.page(plan + "/items?became=left_out")
+	mustContain(t, v.page(plan), `href="`+plan+`/items?became=left_out">6<`, `href="`+plan+`/items?became=complete">3<`)
+	mustContain(t, left, "Bad-5", "Twin-1", "Left out")
+	mustNotContain(t, left, "Northwind-1")
+	mustContain(t, v.page(plan+"/items?became=complete"), "Northwind-3")
+	mustContain(t, viewer.page("/plans"), plan, "Push 9 expenses", "all done", "finance@example.com")
 	receipt := v.get(plan + "/receipt.csv")
 	mustContain(t, receipt.body, "reference,company,amount,currency,outcome,reason", "Northwind-1,Northwind,10.00,GBP,complete,,push,finance@example.com,",
 		"Bad-1,Northwind,10.00,GBP,left out,Xero needs a contact: choose one,push")
@@ -82,12 +108,16 @@ func TestAPlanIsSaidThenCarriedOut(t *testing.T) {
 	}
 
 	plan = v.choose("push", append(bad, good[0])...)
+	v.post(expenseURL(bad[1]), filled(v.page(expenseURL(bad[1])+"/edit"), "line_net", "1000")...)
 	v.post(plan+"/start", "anyway", "1")
 	s.carryOut()
 	if got := s.statusOf(bad[0]); got != store.InProgress {
 		t.Errorf("pushed anyway by a plan: %s", got)
 	}
-	mustContain(t, v.page(plan), "1 left out", "In the ledger already", "pushed all the same")
+	if got := s.statusOf(bad[1]); got != store.NotPushed {
+		t.Errorf("for another sum than the plan says: %s", got)
+	}
+	mustContain(t, v.page(plan), "2 left out", "In the ledger already", "Amount changed since the plan was made", "pushed all the same")
 	mustContain(t, v.page(expenseURL(bad[0])), "pressed Push anyway: it was said what would fail")
 }
 
@@ -105,6 +135,23 @@ func TestWhatIsLeftOfAPlan(t *testing.T) {
 			if part.Lead != want[i] {
 				t.Errorf("%d wait, %s: %q", waiting, state, part.Lead)
 			}
+		}
+	}
+}
+
+// What the day's quota does not let through goes on as many days as it takes.
+func TestWhenAPlanIsDoneWithinTheQuota(t *testing.T) {
+	t.Parallel()
+	reset := time.Date(2026, 11, 28, 0, 0, 0, 0, time.UTC)
+	c := clock{reset.Add(-6 * time.Hour), time.UTC}
+	for over, want := range map[int]string{
+		1:     "after 28 Nov, 00:00: the quota does not suffice before",
+		5000:  "after 28 Nov, 00:00: the quota does not suffice before",
+		5001:  "about 29 Nov 2026: the quota lets through 5,000 requests a day",
+		89522: "about 15 Dec 2026: the quota lets through 5,000 requests a day",
+	} {
+		if got := overQuota(over, store.Quota{Limit: 5000, ResetAt: &reset}, c); got != want {
+			t.Errorf("%d over: %q", over, got)
 		}
 	}
 }
@@ -177,6 +224,8 @@ func TestHandledOutside(t *testing.T) {
 
 	v.post(path + "/unhandled")
 	mustContain(t, v.page(path), "Northwind-1 is again what it was: not pushed.", "undid that it was handled outside")
+	mustContain(t, v.page("/expenses?status=handled"), `name="do" value="undo"`)
+	mustNotContain(t, v.page("/expenses"), `name="do" value="undo"`)
 	plan = v.choose("undo", ids...)
 	v.post(plan + "/start")
 	s.carryOut()
@@ -201,10 +250,26 @@ func TestFailuresByCause(t *testing.T) {
 	page := v.page("/expenses/causes")
 	mustContain(t, page, "2 expenses of 1 company", "GBP 20.00", "Account 429 is archived in Xero.", "Retry both", "Mapping of Northwind", "Retry it",
 		`name="subject" value="429"`, "/expenses?status=failed&amp;cause=account_archived&amp;subject=429")
+	list := v.page("/expenses?status=failed&cause=account_archived&subject=")
+	mustContain(t, page, `href="/expenses?status=failed&amp;cause=account_archived&amp;subject="`)
+	mustContain(t, list, "Northwind-3", ", not said which<", `<input type="hidden" name="subject" value="">`)
+	mustNotContain(t, list, "Northwind-1", "Northwind-2")
 	mustNotContain(t, viewer.page("/expenses/causes"), "Retry")
 	mustContain(t, v.page("/expenses/causes?q=nothing"), "None of these has failed")
 	a := v.post("/expenses/plan", "do", "retry", "all", "1", "status", "failed", "cause", "account_archived", "subject", "")
 	mustContain(t, v.page(a.location), "Retry 1 expense")
 	a = v.post("/expenses/plan", "do", "retry", "all", "1", "status", "failed", "cause", "account_archived", "subject", "429")
 	mustContain(t, v.page(a.location), "Retry 2 expenses", "2 expenses can go")
+
+	for _, name := range []string{"Adatum", "Fabrikam", "Tailspin"} {
+		s.company(name, "GBP", store.Linked)
+	}
+	storetest.DB(t, s.dsn).MustExec(`INSERT INTO expenses (company_id, reference, issue_date, currency, net, tax, total, source, status, cause, cause_subject)
+		SELECT c.id, x.cause, '2026-01-01', 'GBP', 1, 0, 1, 'example', 'failed', x.cause, x.subject
+		FROM companies c, (VALUES ('account_archived', '500'), ('period_closed', '')) AS x (cause, subject)`)
+	page = v.page("/expenses/causes")
+	mustContain(t, page, "4 expenses of 4 companies", "1 more company", "Mapping of Adatum", "Mapping of Fabrikam", "Mapping of Tailspin", "Edit them one by one")
+	edit := html.UnescapeString(regexp.MustCompile(`href="(/expenses/\d+/edit\?list=[^"]+)"`).FindStringSubmatch(page)[1])
+	mustContain(t, v.page(edit), `value="period_closed"`, `name="list" value="cause=period_closed&amp;status=failed&amp;subject="`)
+	mustNotContain(t, viewer.page("/expenses/causes"), "Edit them")
 }

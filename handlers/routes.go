@@ -27,6 +27,7 @@ func (h *Handlers) Routes() (http.Handler, error) {
 	page("GET /expenses/new", store.Finance, h.expenseForm)
 	page("POST /expenses", store.Finance, h.expenseAdd)
 	page("POST /expenses/plan", store.Finance, h.planMake)
+	page("GET /plans", store.Viewer, h.planList)
 	page("GET /plans/{id}", store.Viewer, h.planPage)
 	page("GET /plans/{id}/items", store.Viewer, h.planItems)
 	page("GET /plans/{id}/receipt.csv", store.Viewer, h.planReceipt)

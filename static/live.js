@@ -391,10 +391,10 @@
     }, true);
   }
 
-  // An address says what is chosen, and nothing of what is not.
+  // An address says what is chosen, and nothing of what is not. What the page itself puts in is always meant.
   addEventListener("formdata", (e) => {
     if (e.target.getAttribute("method") === "post") return;
-    for (const [name, value] of [...e.formData]) if (value === "") e.formData.delete(name);
+    for (const [name, value] of [...e.formData]) if (value === "" && e.target.elements[name]?.type !== "hidden") e.formData.delete(name);
   });
 
   // In which zone a person is told times: as their browser says, until they choose another.

@@ -46,6 +46,9 @@ type Plan struct {
 	CreatedAt time.Time  `db:"created_at"`
 	StartedAt *time.Time `db:"started_at"`
 	EndedAt   *time.Time `db:"ended_at"`
+	Size      int        // how many expenses were chosen
+	Looked    int        // of how many of those it is foreseen what becomes of them
+	BatchAt   *time.Time `db:"batch_at"` // its last batch; the next one where that is still to come, as the last one failed
 }
 
 // MovedBy reports whether that person may start, pause and stop the plan: who made it may, and, once it was started, an administrator.
@@ -56,7 +59,7 @@ func (p Plan) MovedBy(u User) bool {
 // Pushes reports whether the plan sends anything.
 func (p Plan) Pushes() bool { return p.Action == BulkPush || p.Action == BulkRetry }
 
-const planColumns = `id, action, state, reason, anyway, user_id, actor, created_at, started_at, ended_at`
+const planColumns = `id, action, state, reason, anyway, user_id, actor, created_at, started_at, ended_at, size, looked, batch_at`
 
 // MostPlanned is how many expenses one plan holds at most.
 const MostPlanned = 100_000
@@ -69,9 +72,8 @@ var (
 
 // Choice says which expenses a plan is about: those with these ids, or all that a filter chooses now.
 type Choice struct {
-	IDs       []int64
-	All       *ExpenseFilter
-	NoSubject bool // of All with a Cause: only those whose cause has no value in it
+	IDs []int64
+	All *ExpenseFilter
 }
 
 // CreatePlan keeps the expenses that are chosen now. Whatever becomes of the filter, the plan stays about these. It is ErrNothingChosen
@@ -80,28 +82,20 @@ func (s *Store) CreatePlan(ctx context.Context, by User, action BulkAction, c Ch
 	where, args := []string{"id = ANY($1)"}, []any{int64s(c.IDs)}
 	if c.All != nil {
 		where, args = c.All.where()
-		if c.NoSubject {
-			where = append(where, "cause_subject = ''")
-		}
 	}
 	condition := ""
 	if len(where) > 0 {
 		condition = "WHERE " + strings.Join(where, " AND ")
 	}
+	args = append(args, action, by.ID, by.Email)
 	err = s.InTx(ctx, func(tx *Tx) error {
-		err := tx.GetContext(ctx, &id, `INSERT INTO bulk_plans (action, user_id, actor) VALUES ($1, $2, $3) RETURNING id`, action, by.ID, by.Email)
-		if err != nil {
-			return fmt.Errorf("make plan: %w", err)
-		}
-		args := append(args[:len(args):len(args)], id, MostPlanned+1)
-		res, err := tx.ExecContext(ctx, fmt.Sprintf(`
-			INSERT INTO bulk_plan_items (plan_id, position, expense_id, company_id, reference, currency, total)
-			SELECT $%d::bigint, row_number() OVER (ORDER BY company_id, id), id, company_id, reference, currency, total
-			FROM (SELECT id, company_id, reference, currency, total FROM expenses %s LIMIT $%d) chosen`, len(args)-1, condition, len(args)), args...)
-		if err != nil {
-			return fmt.Errorf("choose for plan: %w", err)
-		}
-		n, err := res.RowsAffected()
+		var n int
+		err := tx.QueryRowContext(ctx, fmt.Sprintf(`
+			INSERT INTO bulk_plans (action, user_id, actor, chosen, size)
+			SELECT $%d, $%d::bigint, $%d, ids, cardinality(ids) FROM (
+				SELECT coalesce(array_agg(id ORDER BY company_id, id), '{}') AS ids
+				FROM (SELECT id, company_id FROM expenses %s LIMIT %d) all_of_them) chosen
+			RETURNING id, size`, len(args)-2, len(args)-1, len(args), condition, MostPlanned+1), args...).Scan(&id, &n)
 		switch {
 		case err != nil:
 			return fmt.Errorf("choose for plan: %w", err)
@@ -135,13 +129,23 @@ func (s *Store) RecentPlans(ctx context.Context) ([]int64, error) {
 	return ids, nil
 }
 
+// NewestPlans are the newest plans below an id (0 = of all), as many as limit: those that were started, and the drafts of that person.
+func (s *Store) NewestPlans(ctx context.Context, of User, below int64, limit int) ([]Plan, error) {
+	var ps []Plan
+	err := s.db.SelectContext(ctx, &ps, `SELECT `+planColumns+` FROM bulk_plans
+		WHERE ($1 = 0 OR id < $1) AND (state <> 'draft' OR user_id = $2) ORDER BY id DESC LIMIT $3`, below, of.ID, limit)
+	if err != nil {
+		return nil, fmt.Errorf("list plans: %w", err)
+	}
+	return ps, nil
+}
+
 // StartPlan has the workers carry a plan out, and reports whether it could be started: by who made it, once, when all of it is foreseen.
 func (s *Store) StartPlan(ctx context.Context, by User, id int64, anyway bool, reason string) (bool, error) {
 	return s.movePlan(ctx, by, id, "started", `
 		WITH plan AS (
 			UPDATE bulk_plans SET state = 'running', started_at = clock(), anyway = $3, reason = $4
-			WHERE id = $1 AND user_id = $2 AND state = 'draft' AND (action <> 'handled' OR $4 <> '')
-				AND NOT EXISTS (SELECT 1 FROM bulk_plan_items WHERE plan_id = $1 AND NOT judged)
+			WHERE id = $1 AND user_id = $2 AND state = 'draft' AND (action <> 'handled' OR $4 <> '') AND looked = size
 			RETURNING id),
 		forecast AS (UPDATE bulk_plan_items i SET why = '', insist = false FROM plan WHERE i.plan_id = plan.id AND i.why <> '')
 		SELECT id FROM plan`, anyway, reason)
@@ -201,19 +205,28 @@ type PlanItem struct {
 	Total     decimal.Decimal
 	State     string // waiting, done, left_out
 	Why       string
-	PushState PushState `db:"push_state"` // of the push it got, "" for none
+	Became    string // as in PlanItemFilter
 	Alike     *int64
 }
 
-// PlanItems calls each with the expenses of a plan after a position, in its order, until it has had them all or limit (0 = no limit): those
-// of one reason (why "" = all), or those that look like another.
-func (s *Store) PlanItems(ctx context.Context, planID int64, why string, alike bool, after, limit int, each func(PlanItem) error) error {
+// PlanItemFilter chooses expenses of a plan. Zero fields do not choose.
+type PlanItemFilter struct {
+	Why    string // why they are left out
+	Became string // the state of the push they got (on_hold while its connection is down), or else their own: waiting, done, left_out
+	Alike  bool   // those that look like another
+}
+
+// PlanItems calls each with the expenses of a plan after a position, in its order, until it has had them all or limit (0 = no limit).
+func (s *Store) PlanItems(ctx context.Context, planID int64, f PlanItemFilter, after, limit int, each func(PlanItem) error) error {
 	rows, err := s.db.QueryxContext(ctx, `
 		SELECT i.position, i.expense_id, i.company_id, co.name AS company, i.reference, i.currency, i.total, i.state, i.why, i.alike,
-			coalesce(p.state, '') AS push_state
+			b.became
 		FROM bulk_plan_items i JOIN companies co ON co.id = i.company_id LEFT JOIN pushes p ON p.id = i.push_id
+			LEFT JOIN expenses e ON p.state = 'open' AND e.id = i.expense_id AND e.status = 'on_hold',
+			LATERAL (SELECT coalesce(e.status, p.state, i.state) AS became) b
 		WHERE i.plan_id = $1 AND i.position > $2 AND ($3 = '' OR i.why = $3) AND (NOT $4 OR i.alike IS NOT NULL)
-		ORDER BY i.position LIMIT nullif($5, 0)`, planID, after, why, alike, limit)
+			AND ($6 = '' OR b.became = $6)
+		ORDER BY i.position LIMIT nullif($5, 0)`, planID, after, f.Why, f.Alike, limit, f.Became)
 	if err != nil {
 		return fmt.Errorf("list plan %d: %w", planID, err)
 	}
@@ -236,15 +249,17 @@ type PlanBatch struct {
 	Items []int64 // the ids of the expenses
 }
 
-// UnjudgedBatch returns expenses of which nobody has foreseen yet what becomes of them, of any plan; ErrNotFound when there are none.
-func (tx *Tx) UnjudgedBatch(ctx context.Context, limit int) (PlanBatch, error) {
-	return tx.planBatch(ctx, limit, `NOT judged`, `state = 'draft' AND EXISTS (SELECT 1 FROM bulk_plan_items i WHERE i.plan_id = p.id AND NOT i.judged)`)
+// UnjudgedBatch returns expenses of which nobody has foreseen yet what becomes of them, of that plan or (0) of any; ErrNotFound when there
+// are none.
+func (tx *Tx) UnjudgedBatch(ctx context.Context, plan int64, limit int) (PlanBatch, error) {
+	return tx.planBatch(ctx, limit, `SELECT unnest(chosen[looked + 1:looked + $2]) FROM bulk_plans WHERE id = $1`,
+		`state = 'draft' AND looked < size AND ($1 = 0 OR id = $1)`, plan)
 }
 
 // WaitingBatch returns expenses that a running plan is to do next, none when its end is to come, and ErrNotFound when no plan may go on.
 // Plans that push wait while mostQueued steps are due already: so they can be stopped, and what others push meanwhile is not behind them.
 func (tx *Tx) WaitingBatch(ctx context.Context, limit, mostQueued int) (PlanBatch, error) {
-	return tx.planBatch(ctx, limit, `state = 'waiting'`,
+	return tx.planBatch(ctx, limit, `SELECT expense_id FROM bulk_plan_items WHERE plan_id = $1 AND state = 'waiting' ORDER BY position LIMIT $2`,
 		`state = 'running' AND (action NOT IN ('push', 'retry') OR (SELECT count(*) FROM (SELECT 1 FROM `+dueSteps+` LIMIT $1) due) < $1)`, mostQueued)
 }
 
@@ -255,18 +270,41 @@ const dueSteps = `push_steps s JOIN connections cn ON cn.id = s.connection_id
 
 func (tx *Tx) planBatch(ctx context.Context, limit int, items, plans string, args ...any) (PlanBatch, error) {
 	var b PlanBatch
-	err := tx.GetContext(ctx, &b.Plan, `SELECT `+planColumns+` FROM bulk_plans p WHERE `+plans+`
+	err := tx.GetContext(ctx, &b.Plan, `SELECT `+planColumns+` FROM bulk_plans WHERE `+plans+` AND (batch_at IS NULL OR batch_at <= clock())
 		ORDER BY coalesce(batch_at, started_at, created_at), id LIMIT 1 FOR UPDATE SKIP LOCKED`, args...)
 	if err != nil {
 		return b, fmt.Errorf("find a plan: %w", err)
 	}
-	err = tx.SelectContext(ctx, &b.Items, `
-		WITH turn AS (UPDATE bulk_plans SET batch_at = clock() WHERE id = $1)
-		SELECT expense_id FROM bulk_plan_items WHERE plan_id = $1 AND `+items+` ORDER BY position LIMIT $2`, b.ID, limit)
+	err = tx.SelectContext(ctx, &b.Items, `WITH turn AS (UPDATE bulk_plans SET batch_at = clock() WHERE id = $1) `+items, b.ID, limit)
 	if err != nil {
 		return b, fmt.Errorf("read the next of plan %d: %w", b.ID, err)
 	}
 	return b, nil
+}
+
+// RestPlan has a plan of which a batch failed wait before the next try, so that others have their turn.
+func (s *Store) RestPlan(ctx context.Context, id int64, d time.Duration) error {
+	return s.InTx(ctx, func(tx *Tx) error {
+		_, err := tx.ExecContext(ctx, `UPDATE bulk_plans SET batch_at = clock() + $2 * interval '1 second' WHERE id = $1`, id, d.Seconds())
+		if err != nil {
+			return fmt.Errorf("have plan %d wait: %w", id, err)
+		}
+		tx.changed(PlanChanged, id)
+		return nil
+	})
+}
+
+// LockPlanned locks the expenses of a batch that are to be pushed, and returns those that are for another sum than the plan says.
+func (tx *Tx) LockPlanned(ctx context.Context, b PlanBatch) (changed []int64, err error) {
+	if err := tx.lockToPush(ctx, b.Items); err != nil {
+		return nil, err
+	}
+	err = tx.SelectContext(ctx, &changed, `SELECT e.id FROM bulk_plan_items i JOIN expenses e ON e.id = i.expense_id
+		WHERE i.plan_id = $1 AND i.expense_id = ANY($2) AND (e.total, e.currency) <> (i.total, i.currency)`, b.ID, int64s(b.Items))
+	if err != nil {
+		return nil, fmt.Errorf("find what changed since plan %d: %w", b.ID, err)
+	}
+	return changed, nil
 }
 
 // Standing is how an expense stands, for actions that send nothing.
@@ -297,22 +335,27 @@ type Foreseen struct {
 	Makes     []string `json:"makes"` // each is one account or supplier of one connection
 }
 
-// KeepForeseen keeps what would become of expenses of a plan, and looks for others that look the same: pushed ones first.
-func (tx *Tx) KeepForeseen(ctx context.Context, p Plan, fs []Foreseen) error {
+// KeepForeseen keeps what would become of a batch of UnjudgedBatch, and looks for others that look the same: pushed ones first. Those that
+// were deleted since they were chosen are not of the plan any more.
+func (tx *Tx) KeepForeseen(ctx context.Context, b PlanBatch, fs []Foreseen) error {
 	j, err := json.Marshal(fs)
 	if err != nil {
 		return fmt.Errorf("keep what is foreseen: %w", err)
 	}
 	_, err = tx.ExecContext(ctx, `
-		UPDATE bulk_plan_items i SET judged = true, why = f.why, insist = f.insist, held = f.held,
-			makes = coalesce(ARRAY(SELECT jsonb_array_elements_text(nullif(f.makes, 'null'))), '{}'),
-			alike = CASE WHEN $3 AND (f.why = '' OR f.insist) THEN (SELECT (array_agg(d.id ORDER BY d.status IN ('not_pushed', 'failed'), d.id))[1] FROM expenses e JOIN expenses d ON `+alike+` WHERE e.id = i.expense_id) END
-		FROM jsonb_to_recordset($2) AS f (id bigint, why text, insist boolean, held boolean, makes jsonb) WHERE i.plan_id = $1 AND i.expense_id = f.id`,
-		p.ID, string(j), p.Pushes())
+		WITH looked AS (UPDATE bulk_plans SET looked = looked + cardinality($4::bigint[]) WHERE id = $1)
+		INSERT INTO bulk_plan_items (plan_id, position, expense_id, company_id, reference, currency, total, why, insist, held, makes, alike)
+		SELECT $1, $5 + o.n, e.id, e.company_id, e.reference, e.currency, e.total, f.why, f.insist, f.held,
+			coalesce(ARRAY(SELECT jsonb_array_elements_text(nullif(f.makes, 'null'))), '{}'),
+			CASE WHEN $3 AND (f.why = '' OR f.insist)
+				THEN (SELECT (array_agg(d.id ORDER BY d.status IN ('not_pushed', 'failed'), d.id))[1] FROM expenses d WHERE `+alike+`) END
+		FROM unnest($4::bigint[]) WITH ORDINALITY AS o (id, n) JOIN expenses e USING (id)
+			JOIN jsonb_to_recordset($2) AS f (id bigint, why text, insist boolean, held boolean, makes jsonb) USING (id)`,
+		b.ID, string(j), b.Pushes(), int64s(b.Items), b.Looked)
 	if err != nil {
-		return fmt.Errorf("keep what is foreseen of plan %d: %w", p.ID, err)
+		return fmt.Errorf("keep what is foreseen of plan %d: %w", b.ID, err)
 	}
-	tx.changed(PlanChanged, p.ID)
+	tx.changed(PlanChanged, b.ID)
 	return nil
 }
 

@@ -9,8 +9,7 @@ import (
 
 // PlanTally counts the expenses of a plan.
 type PlanTally struct {
-	All      int
-	Unjudged int // not foreseen yet
+	All int // those that were not deleted before they were foreseen
 
 	// Foreseen, of those that wait.
 	Ready  int // it can be done
@@ -23,6 +22,7 @@ type PlanTally struct {
 	Done     int
 	LeftOut  int `db:"left_out"`
 	UnderWay int `db:"under_way"` // of Done: their push is not settled
+	OnHold   int `db:"on_hold"`   // of UnderWay: their connection is down
 	Complete int
 	Failed   int
 	Checking int
@@ -32,13 +32,14 @@ type PlanTally struct {
 func (s *Store) PlanTally(ctx context.Context, id int64) (PlanTally, error) {
 	var t PlanTally
 	err := s.db.GetContext(ctx, &t, `
-		SELECT count(*) AS all, count(*) FILTER (WHERE NOT i.judged) AS unjudged,
-			count(*) FILTER (WHERE i.judged AND i.why = '') AS ready, count(*) FILTER (WHERE i.insist) AS insist,
+		SELECT count(*) AS all, count(*) FILTER (WHERE i.why = '') AS ready, count(*) FILTER (WHERE i.insist) AS insist,
 			count(*) FILTER (WHERE i.held AND i.why = '') AS held, count(i.alike) AS alike,
 			count(*) FILTER (WHERE i.state = 'waiting') AS waiting, count(*) FILTER (WHERE i.state = 'done') AS done,
 			count(*) FILTER (WHERE i.state = 'left_out') AS left_out,
 			count(*) FILTER (WHERE p.state = 'open') AS under_way, count(*) FILTER (WHERE p.state = 'complete') AS complete,
-			count(*) FILTER (WHERE p.state = 'failed') AS failed, count(*) FILTER (WHERE p.state = 'needs_checking') AS checking
+			count(*) FILTER (WHERE p.state = 'failed') AS failed, count(*) FILTER (WHERE p.state = 'needs_checking') AS checking,
+			(SELECT count(*) FROM bulk_plan_items h JOIN pushes hp ON hp.id = h.push_id AND hp.state = 'open'
+				JOIN expenses e ON e.id = h.expense_id AND e.status = 'on_hold' WHERE h.plan_id = $1) AS on_hold
 		FROM bulk_plan_items i LEFT JOIN pushes p ON p.id = i.push_id WHERE i.plan_id = $1`, id)
 	if err != nil {
 		return t, fmt.Errorf("count plan %d: %w", id, err)

@@ -16,9 +16,16 @@ func (w *world) plan(action store.BulkAction, c store.Choice) int64 {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	w.foresee()
+	return id
+}
+
+// foresee has all plans foreseen.
+func (w *world) foresee() {
+	w.t.Helper()
 	for {
 		err := w.InTx(w.t.Context(), func(tx *store.Tx) error {
-			b, err := tx.UnjudgedBatch(w.t.Context(), 5000)
+			b, err := tx.UnjudgedBatch(w.t.Context(), 0, 5000)
 			if err != nil {
 				return err
 			}
@@ -26,10 +33,10 @@ func (w *world) plan(action store.BulkAction, c store.Choice) int64 {
 			for i, e := range b.Items {
 				all[i] = store.Foreseen{ExpenseID: e}
 			}
-			return tx.KeepForeseen(w.t.Context(), b.Plan, all)
+			return tx.KeepForeseen(w.t.Context(), b, all)
 		})
 		if errors.Is(err, store.ErrNotFound) {
-			return id
+			return
 		}
 		if err != nil {
 			w.t.Fatal(err)
@@ -51,13 +58,30 @@ func TestAPlanNeverWidens(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	ctx := t.Context()
-	w.enter(w.company, 3)
+	ids := w.enter(w.company, 3)
 	other, _ := w.addCompany("fabrikam")
 	w.enter(other, 2)
 	id := w.plan(store.BulkHandled, store.Choice{All: &store.ExpenseFilter{CompanyID: w.company}})
 	w.add(newExpense(w.company, "LATE"))
 	if got := w.tally(id); got.All != 3 || got.Ready != 3 {
 		t.Errorf("the plan holds %+v", got)
+	}
+	early, err := w.CreatePlan(ctx, w.by, store.BulkHandled, store.Choice{All: &store.ExpenseFilter{CompanyID: w.company}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.DeleteExpense(ctx, w.by, w.add(newExpense(w.company, "LATER"))[0]); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.DeleteExpense(ctx, w.by, ids[1]); err != nil {
+		t.Fatal(err)
+	}
+	w.foresee()
+	if got := w.tally(early); got.All != 3 || got.Ready != 3 { // of four
+		t.Errorf("the plan of which one is deleted before it is looked at holds %+v", got)
+	}
+	if moved, err := w.StartPlan(ctx, w.by, early, false, "by hand"); err != nil || !moved {
+		t.Errorf("it is started: %v, %v", moved, err)
 	}
 	if _, err := w.CreatePlan(ctx, w.by, store.BulkPush, store.Choice{}); !errors.Is(err, store.ErrNothingChosen) {
 		t.Errorf("no ids: %v", err)
@@ -246,7 +270,7 @@ func TestCauseGroups(t *testing.T) {
 		t.Errorf("places %+v, %v", places, err)
 	}
 	// A group whose cause has no value does not take in those that have one.
-	id := w.plan(store.BulkRetry, store.Choice{All: &store.ExpenseFilter{Status: store.Failed, Cause: "account_archived"}, NoSubject: true})
+	id := w.plan(store.BulkRetry, store.Choice{All: &store.ExpenseFilter{Status: store.Failed, Cause: "account_archived", NoSubject: true}})
 	if got := w.tally(id); got.All != 1 {
 		t.Errorf("the plan holds %+v", got)
 	}
@@ -257,7 +281,7 @@ func TestCauseGroups(t *testing.T) {
 	if err != nil || len(places) != 1 || places[0].Cause != "period_closed" {
 		t.Errorf("places of examples %+v, %v", places, err)
 	}
-	id = w.plan(store.BulkHandled, store.Choice{All: &store.ExpenseFilter{Status: store.Failed, Cause: "period_closed"}, NoSubject: true})
+	id = w.plan(store.BulkHandled, store.Choice{All: &store.ExpenseFilter{Status: store.Failed, Cause: "period_closed", NoSubject: true}})
 	if got := w.tally(id); got.All != 1 {
 		t.Errorf("the plan of examples holds %+v", got)
 	}

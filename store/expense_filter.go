@@ -19,6 +19,7 @@ type ExpenseFilter struct {
 	Supplier  string // the whole name, whatever its case
 	Cause     string // explain's code of why the newest push failed or needs checking
 	Subject   string // the value in the cause; chooses only together with it
+	NoSubject bool   // of Cause: only those without a value in it
 	Text      string // within reference, supplier or description, or where one begins: see TextBegins
 	Sort      ExpenseSort
 }
@@ -57,7 +58,7 @@ func (f ExpenseFilter) conditions() []condition {
 	}
 	if f.Cause != "" {
 		and("", "cause = ?", f.Cause)
-		if f.Subject != "" {
+		if f.Subject != "" || f.NoSubject {
 			and("", "cause_subject = ?", f.Subject)
 		}
 	}

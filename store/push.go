@@ -87,15 +87,22 @@ func (p Pushable) Linked() bool { return p.ConnectionStatus == Linked }
 // LockPushables reads and locks the expenses with those ids, in the order of their ids, so that two people who press the
 // same button are served one after the other.
 func (tx *Tx) LockPushables(ctx context.Context, ids []int64) ([]Pushable, error) {
+	if err := tx.lockToPush(ctx, ids); err != nil {
+		return nil, err
+	}
+	return tx.Pushables(ctx, ids)
+}
+
+func (tx *Tx) lockToPush(ctx context.Context, ids []int64) error {
 	// Their connections too, so that one which goes down meanwhile finds the new push and holds it.
 	if _, err := tx.ExecContext(ctx, `SELECT 1 FROM connections WHERE company_id IN (SELECT company_id FROM expenses WHERE id = ANY($1))
 		ORDER BY id FOR SHARE`, int64s(ids)); err != nil {
-		return nil, fmt.Errorf("lock connections to push through: %w", err)
+		return fmt.Errorf("lock connections to push through: %w", err)
 	}
 	if _, err := tx.ExecContext(ctx, `SELECT 1 FROM expenses WHERE id = ANY($1) ORDER BY id FOR UPDATE`, int64s(ids)); err != nil {
-		return nil, fmt.Errorf("lock expenses to push: %w", err)
+		return fmt.Errorf("lock expenses to push: %w", err)
 	}
-	return tx.Pushables(ctx, ids)
+	return nil
 }
 
 // pushedBy is who started push p, and is user u unless another system did: then the record has its token's name.

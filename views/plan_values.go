@@ -44,7 +44,7 @@ type PlanCount struct {
 	Tone   string // a lamp of its own, with
 	Icon   string
 	Word   string
-	Number string
+	Number Link // of how many, to the list of them
 }
 
 // PlanPair is an expense and another that looks the same.
@@ -78,6 +78,22 @@ type PlanItemsPage struct {
 	Next  string
 }
 
+// PlansPage lists plans, the newest first.
+type PlansPage struct {
+	Frame
+	Rows  []PlanRow
+	First string
+	Next  string
+}
+
+// PlanRow is a plan in a list.
+type PlanRow struct {
+	Plan  Link
+	By    string
+	State string // "under way"
+	At    string // when it was started, or else made
+}
+
 // PlanItem is one expense of a plan.
 type PlanItem struct {
 	Expense Link
@@ -98,15 +114,17 @@ type CausesPage struct {
 
 // Cause is a group of expenses that failed for one reason.
 type Cause struct {
-	Count   string // "412 expenses of 9 companies"
-	Sums    string
-	Text    string // why, a sentence
-	Do      string
-	Who     string
-	Mends   []Link  // where it can be mended
-	Show    string  // href of the list of them
-	Retry   string  // the button
-	Filters []Field // what the button's form says beside: which ones
+	Count    string // "412 expenses of 9 companies"
+	Sums     string
+	Text     string // why, a sentence
+	Do       string
+	Who      string
+	Mends    []Link  // where it can be mended: the few that have most of them
+	Others   []Link  // and the others
+	OthersOf string  // "6 more companies"
+	Show     string  // href of the list of them
+	Retry    string  // the button
+	Filters  []Field // what the button's form says beside: which ones
 }
 
 func planPath(id int64, action string) string {

@@ -18,6 +18,7 @@ const (
 	bulkAhead = 600                   // steps that are due at most before more are pressed
 	bulkLook  = 500                   // expenses that are looked at in one
 	breath    = 20 * time.Millisecond // between two batches: others, and who presses Pause, get their turn
+	rest      = 10 * time.Second      // of a plan of which a batch failed, until its next
 	tidying   = time.Hour             // between two removals of plans that nobody started
 )
 
@@ -71,43 +72,56 @@ func (b *Bulk) Run(ctx context.Context) error {
 
 // Next carries out one batch, and reports whether there was one.
 func (b *Bulk) Next(ctx context.Context) bool {
-	for _, do := range []func(context.Context, *store.Store) (bool, error){carryOut, foreseeSome} {
-		did, err := do(ctx, b.Store)
+	for _, do := range []func(context.Context, *store.Store) (int64, error){carryOut, foreseeAny} {
+		plan, err := do(ctx, b.Store)
 		if err != nil && ctx.Err() == nil {
 			b.Log.Error("carry out a plan", "error", err)
 		}
-		if did {
+		if plan != 0 {
 			return true
 		}
 	}
 	return false
 }
 
-// Foresee looks at once at the first expenses of new plans: small ones need not wait for a worker.
-func Foresee(ctx context.Context, s *store.Store) error {
-	_, err := foreseeSome(ctx, s)
+// Foresee looks at once at the first expenses of a new plan: a small one need not wait for a worker.
+func Foresee(ctx context.Context, s *store.Store, plan int64) error {
+	_, err := foreseeSome(ctx, s, plan)
 	return err
 }
 
-func foreseeSome(ctx context.Context, s *store.Store) (did bool, err error) {
+func foreseeAny(ctx context.Context, s *store.Store) (int64, error) { return foreseeSome(ctx, s, 0) }
+
+// foreseeSome looks at a batch of that plan, or of any (0), and returns of which it did.
+func foreseeSome(ctx context.Context, s *store.Store, plan int64) (did int64, err error) {
 	err = s.InTx(ctx, func(tx *store.Tx) error {
-		batch, err := tx.UnjudgedBatch(ctx, bulkLook)
-		if did = err == nil; errors.Is(err, store.ErrNotFound) {
+		batch, err := tx.UnjudgedBatch(ctx, plan, bulkLook)
+		if errors.Is(err, store.ErrNotFound) {
 			return nil
 		}
 		if err != nil {
 			return err
 		}
+		did = batch.ID
 		foreseen, err := outlooks(ctx, tx, batch)
 		if err != nil {
 			return err
 		}
-		return tx.KeepForeseen(ctx, batch.Plan, foreseen)
+		return tx.KeepForeseen(ctx, batch, foreseen)
 	})
-	if err != nil {
-		return false, fmt.Errorf("foresee a plan: %w", err)
+	return did, rested(ctx, s, did, "foresee a plan", err)
+}
+
+// rested is err with what was being done. A plan of which a batch failed is left alone for a while, so that others have their turn.
+func rested(ctx context.Context, s *store.Store, plan int64, doing string, err error) error {
+	if err == nil {
+		return nil
 	}
-	return did, nil
+	err = fmt.Errorf("%s: %w", doing, err)
+	if plan == 0 || ctx.Err() != nil {
+		return err
+	}
+	return errors.Join(err, s.RestPlan(ctx, plan, rest))
 }
 
 // outlooks are what would become of the expenses of a batch if it were carried out now.
@@ -204,15 +218,16 @@ func whyNot(action store.BulkAction, s store.Standing) string {
 }
 
 // carryOut does the next batch of a plan that runs.
-func carryOut(ctx context.Context, s *store.Store) (did bool, err error) {
+func carryOut(ctx context.Context, s *store.Store) (did int64, err error) {
 	err = s.InTx(ctx, func(tx *store.Tx) error {
 		batch, err := tx.WaitingBatch(ctx, bulkBatch, bulkAhead)
-		if did = err == nil; errors.Is(err, store.ErrNotFound) {
+		if errors.Is(err, store.ErrNotFound) {
 			return nil
 		}
 		if err != nil {
 			return err
 		}
+		did = batch.ID
 		if len(batch.Items) == 0 {
 			return tx.EndPlan(ctx, batch.ID)
 		}
@@ -222,10 +237,7 @@ func carryOut(ctx context.Context, s *store.Store) (did bool, err error) {
 		}
 		return tx.KeepDone(ctx, batch.Plan, done, left)
 	})
-	if err != nil {
-		return false, fmt.Errorf("carry out a plan: %w", err)
-	}
-	return did, nil
+	return did, rested(ctx, s, did, "carry out a plan", err)
 }
 
 func pressBatch(ctx context.Context, tx *store.Tx, b store.PlanBatch) (done []int64, left []store.Foreseen, err error) {
@@ -239,7 +251,15 @@ func pressBatch(ctx context.Context, tx *store.Tx, b store.PlanBatch) (done []in
 		if b.Anyway {
 			why = insisted
 		}
-		pressed, err := press(ctx, tx, by, Button(b.Action), why, b.Items)
+		changed, err := tx.LockPlanned(ctx, b)
+		if err != nil {
+			return nil, nil, err
+		}
+		for _, id := range changed {
+			left = append(left, store.Foreseen{ExpenseID: id, Why: "amount changed since the plan was made"})
+		}
+		asPlanned := slices.DeleteFunc(slices.Clone(b.Items), func(id int64) bool { return slices.Contains(changed, id) })
+		pressed, err := press(ctx, tx, by, Button(b.Action), why, asPlanned)
 		if err != nil {
 			return nil, nil, err
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -158,5 +159,65 @@ func TestAPlanDoesNotFloodTheQueue(t *testing.T) {
 	counts, err := s.StatusCounts(ctx, 0)
 	if err != nil || counts[store.InProgress] != bulkAhead || counts[store.NotPushed] != bulkBatch+99 || counts[store.Handled] != 1 {
 		t.Errorf("after the stop: %v, %v", counts, err)
+	}
+}
+
+// A plan whose batches fail leaves the others their turn, and is not tried without a break; when they fail no more it goes on.
+func TestAPlanThatFailsIsNotInTheWay(t *testing.T) {
+	t.Parallel()
+	ctx, dsn := t.Context(), storetest.DSN(t)
+	s, err := store.Open(ctx, dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	by, err := s.SaveUser(ctx, "ann@example.com", "hash", store.Finance)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids := enter(t, s, by, books(t, s, "northwind", store.Linked), 2)
+	db := storetest.DB(t, dsn)
+	db.MustExec(`CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE 'not this one'; END$$;
+		CREATE TRIGGER refuse BEFORE INSERT OR UPDATE ON bulk_plan_items FOR EACH ROW WHEN (NEW.plan_id = 1) EXECUTE FUNCTION refuse()`)
+	var log strings.Builder
+	b := &Bulk{Store: s, Log: slog.New(slog.NewTextHandler(&log, nil))}
+	var plans []int64
+	for _, id := range ids {
+		plan, err := s.CreatePlan(ctx, by, store.BulkHandled, store.Choice{IDs: []int64{id}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		plans = append(plans, plan)
+	}
+	all := func() {
+		t.Helper()
+		for b.Next(ctx) {
+		}
+	}
+	done := func(plan int64) bool {
+		t.Helper()
+		p, err := s.Plan(ctx, plan)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p.State == store.PlanDone
+	}
+	start := func(plan int64) {
+		t.Helper()
+		if moved, err := s.StartPlan(ctx, by, plan, false, "by hand"); err != nil || !moved {
+			t.Fatal(moved, err)
+		}
+		all()
+	}
+	all()
+	start(plans[1])
+	if n := strings.Count(log.String(), "not this one"); !done(plans[1]) || n != 1 {
+		t.Errorf("beside a plan that cannot be foreseen, which was tried %d times, the other is done: %v", n, done(plans[1]))
+	}
+	db.MustExec(`DROP TRIGGER refuse ON bulk_plan_items; UPDATE bulk_plans SET batch_at = clock()`)
+	all()
+	start(plans[0])
+	if !done(plans[0]) {
+		t.Error("what can be done at last is not done")
 	}
 }
