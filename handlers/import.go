@@ -277,10 +277,8 @@ func (h *Handlers) fixValue(r *http.Request, column string) (string, error) {
 	if chosen.ID == 0 {
 		return "", web.Invalid("Choose one of the companies.")
 	}
-	for _, c := range companies {
-		if c.ID != chosen.ID && strings.EqualFold(strings.TrimSpace(c.Name), strings.TrimSpace(chosen.Name)) {
-			return chosen.CodatID, nil
-		}
+	if _, problem := store.NamesOf(companies).Find(chosen.Name); problem != "" {
+		return chosen.CodatID, nil
 	}
 	return strings.TrimSpace(chosen.Name), nil
 }

@@ -34,10 +34,13 @@ func draftPage(page *views.ImportPage, f csvfile.Format, p csvfile.Preview, fixe
 	if p.Alike > 0 {
 		page.Notes = append(page.Notes, lookAlike(p))
 	}
+	if len(p.Repeats) > 0 {
+		page.Notes = append(page.Notes, "The same line is there twice in "+and(p.Repeats)+". Look that none of them is there by mistake.")
+	}
 	if p.LeftOut > 0 {
 		page.Notes = append(page.Notes, capital(expenses(p.LeftOut))+" "+are(p.LeftOut)+" left out.")
 	}
-	if read := readAs(f, p); read != "" {
+	if read := readAs(f, p); read != "" && !p.Unread {
 		page.Notes = append(page.Notes, read)
 	}
 	if len(p.Unused) > 0 {

@@ -121,6 +121,15 @@ func TestImportIsMendedInPlace(t *testing.T) {
 	twice := v.uploadCSV("twice.csv", imported+"Northwind,R-7,2026-01-31,CAFÉ Müller,Lunch,Meals,EUR,1214.5,0,\nNorthwind,R-8,2026-02-01,Taxi,Ride,Travel,EUR,9,0,\n"+
 		"Northwind,R-9,2026-02-01,taxi,Ride,Travel,EUR,9.00,0,\nNorthwind,R-10,2026-02-01,Taxi,Ride,Travel,EUR,9.01,0,\n").location
 	mustContain(t, v.page(twice), "2 of them look like others, with the same company, supplier, date and amount: R-7 is like R-1, which is here; R-9 is like R-8, also in the file.")
+	const line = "Northwind,R-11,2026-02-02,Cab,Ride,Travel,EUR,4,0,\r"
+	repeated := v.uploadCSV("repeated.csv", strings.TrimSuffix(imported, "\n")+line+line+strings.ReplaceAll(line, "R-11", "R-12")).location
+	mustContain(t, v.page(repeated), "2 expenses in 3 lines, ready to be imported", "The same line is there twice in R-11.", "EUR 8.00")
+
+	// What was mended goes with the download, in a column of its own where the file has none.
+	rate := v.uploadCSV("rate.csv", imported+"Northwind,R-13,2026-02-02,Cab,Ride,Travel,USD,4,0,\n"+
+		"Northwind,R-14,2026-02-02,Cab,Ride,Travel,EUR,4,0,,more\n").location
+	v.post(rate+"/fix", "problem", key(t, v.page(rate), "The rate is missing", problemKey), "value", "0.9")
+	mustContain(t, v.get(rate+"/problems.csv").body, "paid_from,rate,problem\r\n", "USD,4,0,,0.9,\r\n", "EUR,4,0,,more,The line has 11 fields")
 }
 
 func countOf(t *testing.T, s *site) int {
@@ -158,9 +167,22 @@ func TestImportUploadsThatAreNone(t *testing.T) {
 	if a := v.post("/expenses/import", "file", "x"); a.status != http.StatusBadRequest {
 		t.Errorf("no upload: %d", a.status)
 	}
-	for content, want := range map[string]string{"": "The file is empty.", "\xff\xfea\x00": "The file is UTF-16.", imported: "no expense under the header", "\"": "quotation marks"} {
-		mustContain(t, v.page(v.uploadCSV("x.csv", content).location), want)
+	for content, want := range map[string]string{
+		"": "The file is empty.", "\xff\xfea\x00": "The file is UTF-16.", imported: "no expense under the header", "\"": "quotation marks",
+		"PK\x03\x04\x14\x00\x06": "This is an Excel workbook", "\x89PNG\r\n\x1a\n": "The file is not text",
+		"a\x00b,c\n": "The file is not text",
+		imported + "Nowhere,R\x001,2026-01-31,\x00,,Meals,GBP,1\x00,,\n": "This holds a NUL byte"} {
+		at := v.uploadCSV("x.csv", content).location
+		mustContain(t, v.page(at), want)
+		if a := v.get(at + "/problems.csv"); a.status != http.StatusOK {
+			t.Errorf("%q: its problems: %d", content, a.status)
+		}
 	}
+	// Who says that letters are UTF-8 which are not is told where.
+	at := v.uploadCSV("x.csv", imported+"Nowhere,R\xe91,2026-01-31,,,Meals,GBP,1,,\n").location
+	v.post(at, "encoding", "utf-8", "dates", "ymd", "decimal", ".", "column_company", "0", "column_reference", "1", "column_date", "2", "column_category", "5",
+		"column_currency", "6", "column_net", "7", "column_supplier", "3", "column_description", "4", "column_tax", "8", "column_paid_from", "9")
+	mustContain(t, v.page(at), "This is not UTF-8 text")
 	viewer := s.person(store.Viewer)
 	if a := viewer.get("/expenses/import"); a.status != http.StatusForbidden {
 		t.Errorf("a viewer: %d", a.status)
@@ -219,4 +241,15 @@ func TestImportThatIsCutOff(t *testing.T) {
 		t.Errorf("%d expenses", n)
 	}
 	mustContain(t, v.page(at), "6,000 expenses were imported")
+	im, err := s.store.Imports(t.Context(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	entered, err := s.store.ExpensePage(t.Context(), store.ExpenseFilter{}, "", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if first, err := s.store.Expense(t.Context(), entered.Items[0].ID); err != nil || !im[0].EndedAt.After(first.CreatedAt) {
+		t.Errorf("an import that began at %v ended at %v, error %v", first.CreatedAt, im[0].EndedAt, err)
+	}
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"slices"
 	"strings"
 )
@@ -84,11 +85,17 @@ func records(r io.Reader, f Format, begin func(h header) bool, each func(line in
 		return unreadable(err)
 	case bytes.HasPrefix(head, []byte{0xff, 0xfe}), bytes.HasPrefix(head, []byte{0xfe, 0xff}):
 		return &Problem{Line: 1, Text: "The file is UTF-16. Save it as CSV UTF-8."}
+	case otherKind(head) != "":
+		return &Problem{Line: 1, Text: otherKind(head)}
 	case bytes.HasPrefix(head, mark):
 		in.Discard(len(mark))
 		head = head[len(mark):]
 	}
-	c := csv.NewReader(decoded(in, f.Encoding))
+	text := decoded(in, f.Encoding)
+	if bytes.ContainsRune(head, '\r') && !bytes.ContainsRune(head, '\n') {
+		text = &lineFeeds{text}
+	}
+	c := csv.NewReader(text)
 	c.Comma = separator(head, f.Separator)
 	c.FieldsPerRecord = -1
 	names, err := c.Read()
@@ -101,7 +108,9 @@ func records(r io.Reader, f Format, begin func(h header) bool, each func(line in
 	h := header{names: names, comma: c.Comma}
 	h.line, _ = c.FieldPos(0)
 	for i := range names {
-		names[i] = strings.TrimSpace(names[i])
+		if names[i] = strings.TrimSpace(names[i]); strings.ContainsRune(names[i], 0) {
+			return &Problem{Line: h.line, Text: notText}
+		}
 	}
 	if !begin(h) {
 		return nil
@@ -145,6 +154,32 @@ func records(r io.Reader, f Format, begin func(h header) bool, each func(line in
 	return nil
 }
 
+const notText = "The file is not text. Save it as CSV UTF-8."
+
+// otherKind says what a file is that is no CSV file.
+func otherKind(head []byte) string {
+	switch kind := http.DetectContentType(head); {
+	case kind == "application/zip", bytes.HasPrefix(head, []byte{0xd0, 0xcf, 0x11, 0xe0}):
+		return "This is an Excel workbook, or an archive. Save it as CSV UTF-8."
+	case kind == "application/octet-stream", strings.HasPrefix(kind, "text/"):
+		return ""
+	}
+	return notText
+}
+
+// lineFeeds ends the lines of a file whose lines end in carriage returns, as old programs write it.
+type lineFeeds struct{ from io.Reader }
+
+func (l *lineFeeds) Read(p []byte) (int, error) {
+	n, err := l.from.Read(p)
+	for i, c := range p[:n] {
+		if c == '\r' {
+			p[i] = '\n'
+		}
+	}
+	return n, err
+}
+
 var (
 	mark        = []byte("\ufeff")
 	errTooLarge = errors.New("the file is too large")
@@ -174,7 +209,10 @@ func separator(head []byte, chosen string) rune {
 			return s
 		}
 	}
-	first, _, _ := bytes.Cut(bytes.TrimLeft(head, "\r\n"), []byte("\n"))
+	first := bytes.TrimLeft(head, "\r\n")
+	if end := bytes.IndexAny(first, "\r\n"); end >= 0 {
+		first = first[:end]
+	}
 	best := ','
 	for _, s := range separators {
 		if bytes.Count(first, []byte(string(s))) > bytes.Count(first, []byte(string(best))) {
@@ -236,6 +274,9 @@ func unreadable(err error) *Problem {
 	}
 	return &Problem{Line: 1, Text: "The file could not be read to its end."}
 }
+
+// visible is text as it can be kept and shown.
+func visible(s string) string { return strings.ReplaceAll(s, "\x00", "\ufffd") }
 
 func clip(s string) string {
 	if r := []rune(s); len(r) > 40 {
