@@ -150,9 +150,20 @@ func TestImportColumnsAreChosen(t *testing.T) {
 	at := v.uploadCSV("x.csv", "Ref,Date,Currency,Category,Amount,Cost centre\nR-1,2026-01-31,GBP,Meals,10.00,7\n").location
 	page := v.page(at)
 	mustContain(t, page, "The column reference is missing", "The column net is missing", "The file cannot be read yet", "Columns not used: Ref, Amount and Cost centre", "<details class=\"card\" open>")
-	v.post(at, "whose", fmt.Sprint(c.ID), "column_company", "none", "column_reference", "0", "column_date", "1", "column_currency", "2", "column_category", "3",
-		"column_net", "4", "column_tax", "none", "column_supplier", "none", "column_description", "none", "column_paid_from", "none", "dates", "ymd", "decimal", ".")
+	columns := []string{"whose", fmt.Sprint(c.ID), "column_company", "none", "column_reference", "0", "column_date", "1", "column_currency", "2",
+		"column_category", "3", "column_net", "4", "column_tax", "none", "column_supplier", "none", "column_description", "none", "column_paid_from", "none"}
+	v.post(at, append(columns, "dates", "ymd", "decimal", ".")...)
 	mustContain(t, v.page(at), "1 expense in 1 line, ready to be imported", "GBP 10.00", "Columns not used: Cost centre")
+
+	// How a column is written shows when it is known to be one; what a person says of it holds.
+	german := "Beleg;Datum;Waehrung;Konto;Betrag\nR-2;03.02.2026;GBP;Meals;1.204,50\n"
+	at = v.uploadCSV("x.csv", german).location
+	v.post(at, append(columns, "dates", "ymd", "decimal", ".")...)
+	mustContain(t, v.page(at), "1 expense in 1 line, ready to be imported", "GBP 1,204.50", "3 Feb 2026")
+	v.post(at, append(columns, "dates", "mdy", "decimal", ",")...)
+	mustContain(t, v.page(at), "2 Mar 2026")
+	v.post(at, append(columns, "dates", "ymd", "decimal", ",")...)
+	mustContain(t, v.page(at), "&#34;03.02.2026&#34; is not a date")
 }
 
 func TestImportUploadsThatAreNone(t *testing.T) {
@@ -183,6 +194,19 @@ func TestImportUploadsThatAreNone(t *testing.T) {
 	v.post(at, "encoding", "utf-8", "dates", "ymd", "decimal", ".", "column_company", "0", "column_reference", "1", "column_date", "2", "column_category", "5",
 		"column_currency", "6", "column_net", "7", "column_supplier", "3", "column_description", "4", "column_tax", "8", "column_paid_from", "9")
 	mustContain(t, v.page(at), "This is not UTF-8 text")
+	busy := s.person(store.Admin)
+	for range store.DraftsMost {
+		busy.uploadCSV("more.csv", imported)
+	}
+	if a := busy.uploadCSV("most.csv", imported); a.status != http.StatusConflict {
+		t.Errorf("one file too many: %d to %q", a.status, a.location)
+	} else {
+		mustContain(t, a.body, "You have 20 files here that are not imported.")
+		mustNotContain(t, a.body, "most.csv")
+	}
+	if a := v.uploadCSV("other.csv", imported); a.status != http.StatusSeeOther {
+		t.Errorf("a file of another person: %d", a.status)
+	}
 	viewer := s.person(store.Viewer)
 	if a := viewer.get("/expenses/import"); a.status != http.StatusForbidden {
 		t.Errorf("a viewer: %d", a.status)
