@@ -141,6 +141,30 @@ func countOf(t *testing.T, s *site) int {
 	return counts[store.NotPushed]
 }
 
+// What was fit when a person saw it may not be so when its turn comes: then nothing is entered, and it says why.
+func TestImportThatIsForestalled(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	v := s.person(store.Finance)
+	c := s.company("Northwind", "GBP", store.Linked)
+	at := v.uploadCSV("x.csv", imported+"Northwind,Northwind-1,2026-01-31,,Lunch,Meals,GBP,99,,\nNorthwind,R-2,2026-01-31,,Lunch,Meals,GBP,1,,\n").location
+	mustContain(t, v.page(at), "2 expenses in 2 lines, ready to be imported")
+	v.post(at + "/start")
+	s.expenses(v.user, c, 1)
+	if err := s.handlers.Imports.EnterDue(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	mustContain(t, v.page(at), "have changed since: see what is to be mended now. Nothing was imported.", "Northwind-1 is in Northwind already, with another content", "Leave out")
+	if n := countOf(t, s); n != 1 {
+		t.Errorf("%d expenses", n)
+	}
+	v.post(at+"/fix", "problem", key(t, v.page(at), "another content", problemKey), "leave", "1")
+	v.post(at + "/start")
+	if err := s.handlers.Imports.EnterDue(t.Context()); err != nil || countOf(t, s) != 2 {
+		t.Errorf("%d expenses, error %v", countOf(t, s), err)
+	}
+}
+
 // Columns with other names are chosen, and a file of one company needs none for it.
 func TestImportColumnsAreChosen(t *testing.T) {
 	t.Parallel()
