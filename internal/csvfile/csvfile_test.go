@@ -93,6 +93,8 @@ func TestReadProblems(t *testing.T) {
 		"nul":               {headerLine + strings.Replace(good, "Pret", "Pr\x00et", 1), []string{"2/supplier: NUL"}},
 		"an image":          {"\x89PNG\r\n\x1a\n", []string{"1/: not text"}},
 		"a workbook":        {"PK\x03\x04", []string{"1/: Excel workbook"}},
+		"one long line":     {strings.Repeat("x,", 40_000), []string{"1/: longer than 64 KB"}},
+		"many columns":      {strings.Repeat("x,", 1000) + "\n", []string{"1/: 1001 columns"}},
 		"returns alone":     {strings.ReplaceAll(headerLine+good+"x\n", "\n", "\r"), []string{"3/: 1 fields"}},
 		"other space":       {headerLine + strings.Replace(good, "Northwind Ltd", "Northwind\u00a0 Ltd", 1) + "x\n", []string{"3/: 1 fields"}},
 		"company missing":   {headerLine + strings.Replace(good, "Northwind Ltd", " ", 1), []string{"2/company: missing"}},

@@ -14,8 +14,10 @@ import (
 
 // What we take at most. A file that is larger can be split.
 const (
-	MaxRows  = 100_000
-	MaxBytes = 64 << 20
+	MaxRows    = 100_000
+	MaxBytes   = 64 << 20
+	maxHeader  = 64 << 10 // bytes
+	maxColumns = 1000
 )
 
 // The columns, as the header names them.
@@ -78,8 +80,8 @@ type header struct {
 // or with what makes it none. Records without anything in them, as spreadsheets leave them, are left out.
 func records(r io.Reader, f Format, begin func(h header) bool, each func(line int, fields []string, p *Problem)) *Problem {
 	limited := &limitedReader{from: r, left: MaxBytes}
-	in := bufio.NewReaderSize(limited, 64<<10)
-	head, err := in.Peek(64 << 10)
+	in := bufio.NewReaderSize(limited, maxHeader)
+	head, err := in.Peek(maxHeader)
 	switch {
 	case err != nil && !errors.Is(err, io.EOF):
 		return unreadable(err)
@@ -87,6 +89,8 @@ func records(r io.Reader, f Format, begin func(h header) bool, each func(line in
 		return &Problem{Line: 1, Text: "The file is UTF-16. Save it as CSV UTF-8."}
 	case otherKind(head) != "":
 		return &Problem{Line: 1, Text: otherKind(head)}
+	case err == nil && !bytes.ContainsAny(head, "\r\n"):
+		return &Problem{Line: 1, Text: "The first line is longer than 64 KB: it does not name columns."}
 	case bytes.HasPrefix(head, mark):
 		in.Discard(len(mark))
 		head = head[len(mark):]
@@ -107,6 +111,9 @@ func records(r io.Reader, f Format, begin func(h header) bool, each func(line in
 	}
 	h := header{names: names, comma: c.Comma}
 	h.line, _ = c.FieldPos(0)
+	if len(names) > maxColumns {
+		return &Problem{Line: h.line, Text: fmt.Sprintf("The first line has %d columns. There may be %d.", len(names), maxColumns)}
+	}
 	for i := range names {
 		if names[i] = strings.TrimSpace(names[i]); strings.ContainsRune(names[i], 0) {
 			return &Problem{Line: h.line, Text: notText}
