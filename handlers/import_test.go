@@ -209,6 +209,9 @@ func TestImportUploadsThatAreNone(t *testing.T) {
 		imported + "Nowhere,R\x001,2026-01-31,\x00,,Meals,GBP,1\x00,,\n": "This holds a NUL byte"} {
 		at := v.uploadCSV("x.csv", content).location
 		mustContain(t, v.page(at), want)
+		if offered := strings.Contains(v.page(at), "/problems.csv"); offered != strings.HasPrefix(content, imported+"N") {
+			t.Errorf("%q: a download with its problems is offered: %t", content, offered) // of what was not read it would lack the rest
+		}
 		if a := v.get(at + "/problems.csv"); a.status != http.StatusOK {
 			t.Errorf("%q: its problems: %d", content, a.status)
 		}
