@@ -156,6 +156,7 @@ func TestEditingAroundAPush(t *testing.T) {
 	s.settle(store.Settlement{Reply: store.Reply{Status: 200}, OperationKey: "op-1",
 		Outcome: store.Outcome{Status: store.OutcomeSuccess, RecordID: "record-op-1", Source: "reply"}})
 	late("Northwind-1 is in the ledger. Change it there")
+	mustNotContain(t, v.page(path), "It shows again what was booked") // for it was changed before it was pushed
 	mustContain(t, v.page(path), "To change or reverse it", "In Xero, open the Spend Money transaction Northwind-1 (GBP 77.00, 1 Jan 2026, Supplier 1).", "record-op-1", "/expenses/new?copy=")
 	again := v.page("/expenses/new?copy=" + strconv.FormatInt(id, 10))
 	mustContain(t, again, `value="Northwind-1-2"`, `value="77.00"`, `value="2026-01-01"`)

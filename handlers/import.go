@@ -21,7 +21,7 @@ import (
 const (
 	importLimit   = csvfile.MaxBytes + 1<<20 // with what a form puts around a file
 	uploadMost    = 15 * time.Minute         // that an upload may take
-	importsRecent = 20
+	importsRecent = 50
 )
 
 const (
@@ -81,6 +81,10 @@ func (h *Handlers) importUpload(w http.ResponseWriter, r *http.Request, who stor
 	name := path.Base(strings.ReplaceAll(plain(file.FileName()), `\`, "/"))
 	id, err := h.Store.AddImport(r.Context(), who, clipped(name, 120), file)
 	switch {
+	case errors.Is(err, store.ErrDraftsMost):
+		io.Copy(io.Discard, file) // a browser that cannot send it all does not show the answer
+		return h.uploadPage(w, r, who, http.StatusConflict, fmt.Sprintf(
+			"You have %d files here that are not imported. Import or discard some of them first.", store.DraftsMost))
 	case tooLarge(err):
 		return &web.Error{Status: http.StatusRequestEntityTooLarge, Sentence: fileTooLarge, Cause: err}
 	case errors.Is(err, io.ErrUnexpectedEOF):
@@ -201,7 +205,7 @@ func (h *Handlers) importFormat(w http.ResponseWriter, r *http.Request, _ store.
 	if f.Separator != was.Separator { // the columns are others
 		return h.drafted(w, r, im.ID, h.Imports.Guess(r.Context(), im, f.Separator))
 	}
-	return h.drafted(w, r, im.ID, h.Imports.Format(r.Context(), im.ID, f))
+	return h.drafted(w, r, im.ID, h.Imports.Format(r.Context(), im, was, f))
 }
 
 const mostFixes = 500
@@ -277,10 +281,8 @@ func (h *Handlers) fixValue(r *http.Request, column string) (string, error) {
 	if chosen.ID == 0 {
 		return "", web.Invalid("Choose one of the companies.")
 	}
-	for _, c := range companies {
-		if c.ID != chosen.ID && strings.EqualFold(strings.TrimSpace(c.Name), strings.TrimSpace(chosen.Name)) {
-			return chosen.CodatID, nil
-		}
+	if _, problem := store.NamesOf(companies).Find(chosen.Name); problem != "" {
+		return chosen.CodatID, nil
 	}
 	return strings.TrimSpace(chosen.Name), nil
 }

@@ -18,7 +18,7 @@ func draftPage(page *views.ImportPage, f csvfile.Format, p csvfile.Preview, fixe
 	case p.Problems > 0 && p.Unread:
 		page.Verdict, page.Bad = "The file cannot be read yet", true
 	case p.Problems > 0:
-		page.Verdict, page.Bad = mistakes(p.Groups), true
+		page.Verdict, page.Bad, page.Download = mistakes(p.Groups), true, true
 		page.Notes = append(page.Notes, "Nothing is imported until each mistake is mended or left out.")
 	case p.Expenses == 0 && p.Here > 0:
 		page.Verdict = fmt.Sprintf("%s here already", all(p.Here))
@@ -34,10 +34,13 @@ func draftPage(page *views.ImportPage, f csvfile.Format, p csvfile.Preview, fixe
 	if p.Alike > 0 {
 		page.Notes = append(page.Notes, lookAlike(p))
 	}
+	if len(p.Repeats) > 0 {
+		page.Notes = append(page.Notes, "The same line is there twice in "+and(p.Repeats)+". Look that none of them is there by mistake.")
+	}
 	if p.LeftOut > 0 {
 		page.Notes = append(page.Notes, capital(expenses(p.LeftOut))+" "+are(p.LeftOut)+" left out.")
 	}
-	if read := readAs(f, p); read != "" {
+	if read := readAs(f, p); read != "" && !p.Unread {
 		page.Notes = append(page.Notes, read)
 	}
 	if len(p.Unused) > 0 {

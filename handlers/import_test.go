@@ -121,6 +121,15 @@ func TestImportIsMendedInPlace(t *testing.T) {
 	twice := v.uploadCSV("twice.csv", imported+"Northwind,R-7,2026-01-31,CAFÉ Müller,Lunch,Meals,EUR,1214.5,0,\nNorthwind,R-8,2026-02-01,Taxi,Ride,Travel,EUR,9,0,\n"+
 		"Northwind,R-9,2026-02-01,taxi,Ride,Travel,EUR,9.00,0,\nNorthwind,R-10,2026-02-01,Taxi,Ride,Travel,EUR,9.01,0,\n").location
 	mustContain(t, v.page(twice), "2 of them look like others, with the same company, supplier, date and amount: R-7 is like R-1, which is here; R-9 is like R-8, also in the file.")
+	const line = "Northwind,R-11,2026-02-02,Cab,Ride,Travel,EUR,4,0,\r"
+	repeated := v.uploadCSV("repeated.csv", strings.TrimSuffix(imported, "\n")+line+line+strings.ReplaceAll(line, "R-11", "R-12")).location
+	mustContain(t, v.page(repeated), "2 expenses in 3 lines, ready to be imported", "The same line is there twice in R-11.", "EUR 8.00")
+
+	// What was mended goes with the download, in a column of its own where the file has none.
+	rate := v.uploadCSV("rate.csv", imported+"Northwind,R-13,2026-02-02,Cab,Ride,Travel,USD,4,0,\n"+
+		"Northwind,R-14,2026-02-02,Cab,Ride,Travel,EUR,4,0,,more\n").location
+	v.post(rate+"/fix", "problem", key(t, v.page(rate), "The rate is missing", problemKey), "value", "0.9")
+	mustContain(t, v.get(rate+"/problems.csv").body, "paid_from,rate,problem\r\n", "USD,4,0,,0.9,\r\n", "EUR,4,0,,more,The line has 11 fields")
 }
 
 func countOf(t *testing.T, s *site) int {
@@ -132,6 +141,30 @@ func countOf(t *testing.T, s *site) int {
 	return counts[store.NotPushed]
 }
 
+// What was fit when a person saw it may not be so when its turn comes: then nothing is entered, and it says why.
+func TestImportThatIsForestalled(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	v := s.person(store.Finance)
+	c := s.company("Northwind", "GBP", store.Linked)
+	at := v.uploadCSV("x.csv", imported+"Northwind,Northwind-1,2026-01-31,,Lunch,Meals,GBP,99,,\nNorthwind,R-2,2026-01-31,,Lunch,Meals,GBP,1,,\n").location
+	mustContain(t, v.page(at), "2 expenses in 2 lines, ready to be imported")
+	v.post(at + "/start")
+	s.expenses(v.user, c, 1)
+	if err := s.handlers.Imports.EnterDue(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	mustContain(t, v.page(at), "have changed since: see what is to be mended now. Nothing was imported.", "Northwind-1 is in Northwind already, with another content", "Leave out")
+	if n := countOf(t, s); n != 1 {
+		t.Errorf("%d expenses", n)
+	}
+	v.post(at+"/fix", "problem", key(t, v.page(at), "another content", problemKey), "leave", "1")
+	v.post(at + "/start")
+	if err := s.handlers.Imports.EnterDue(t.Context()); err != nil || countOf(t, s) != 2 {
+		t.Errorf("%d expenses, error %v", countOf(t, s), err)
+	}
+}
+
 // Columns with other names are chosen, and a file of one company needs none for it.
 func TestImportColumnsAreChosen(t *testing.T) {
 	t.Parallel()
@@ -141,9 +174,20 @@ func TestImportColumnsAreChosen(t *testing.T) {
 	at := v.uploadCSV("x.csv", "Ref,Date,Currency,Category,Amount,Cost centre\nR-1,2026-01-31,GBP,Meals,10.00,7\n").location
 	page := v.page(at)
 	mustContain(t, page, "The column reference is missing", "The column net is missing", "The file cannot be read yet", "Columns not used: Ref, Amount and Cost centre", "<details class=\"card\" open>")
-	v.post(at, "whose", fmt.Sprint(c.ID), "column_company", "none", "column_reference", "0", "column_date", "1", "column_currency", "2", "column_category", "3",
-		"column_net", "4", "column_tax", "none", "column_supplier", "none", "column_description", "none", "column_paid_from", "none", "dates", "ymd", "decimal", ".")
+	columns := []string{"whose", fmt.Sprint(c.ID), "column_company", "none", "column_reference", "0", "column_date", "1", "column_currency", "2",
+		"column_category", "3", "column_net", "4", "column_tax", "none", "column_supplier", "none", "column_description", "none", "column_paid_from", "none"}
+	v.post(at, append(columns, "dates", "ymd", "decimal", ".")...)
 	mustContain(t, v.page(at), "1 expense in 1 line, ready to be imported", "GBP 10.00", "Columns not used: Cost centre")
+
+	// How a column is written shows when it is known to be one; what a person says of it holds.
+	german := "Beleg;Datum;Waehrung;Konto;Betrag\nR-2;03.02.2026;GBP;Meals;1.204,50\n"
+	at = v.uploadCSV("x.csv", german).location
+	v.post(at, append(columns, "dates", "ymd", "decimal", ".")...)
+	mustContain(t, v.page(at), "1 expense in 1 line, ready to be imported", "GBP 1,204.50", "3 Feb 2026")
+	v.post(at, append(columns, "dates", "mdy", "decimal", ",")...)
+	mustContain(t, v.page(at), "2 Mar 2026")
+	v.post(at, append(columns, "dates", "ymd", "decimal", ",")...)
+	mustContain(t, v.page(at), "&#34;03.02.2026&#34; is not a date")
 }
 
 func TestImportUploadsThatAreNone(t *testing.T) {
@@ -158,8 +202,37 @@ func TestImportUploadsThatAreNone(t *testing.T) {
 	if a := v.post("/expenses/import", "file", "x"); a.status != http.StatusBadRequest {
 		t.Errorf("no upload: %d", a.status)
 	}
-	for content, want := range map[string]string{"": "The file is empty.", "\xff\xfea\x00": "The file is UTF-16.", imported: "no expense under the header", "\"": "quotation marks"} {
-		mustContain(t, v.page(v.uploadCSV("x.csv", content).location), want)
+	for content, want := range map[string]string{
+		"": "The file is empty.", "\xff\xfea\x00": "The file is UTF-16.", imported: "no expense under the header", "\"": "quotation marks",
+		"PK\x03\x04\x14\x00\x06": "This is an Excel workbook", "\x89PNG\r\n\x1a\n": "The file is not text",
+		"a\x00b,c\n": "The file is not text",
+		imported + "Nowhere,R\x001,2026-01-31,\x00,,Meals,GBP,1\x00,,\n": "This holds a NUL byte"} {
+		at := v.uploadCSV("x.csv", content).location
+		mustContain(t, v.page(at), want)
+		if offered := strings.Contains(v.page(at), "/problems.csv"); offered != strings.HasPrefix(content, imported+"N") {
+			t.Errorf("%q: a download with its problems is offered: %t", content, offered) // of what was not read it would lack the rest
+		}
+		if a := v.get(at + "/problems.csv"); a.status != http.StatusOK {
+			t.Errorf("%q: its problems: %d", content, a.status)
+		}
+	}
+	// Who says that letters are UTF-8 which are not is told where.
+	at := v.uploadCSV("x.csv", imported+"Nowhere,R\xe91,2026-01-31,,,Meals,GBP,1,,\n").location
+	v.post(at, "encoding", "utf-8", "dates", "ymd", "decimal", ".", "column_company", "0", "column_reference", "1", "column_date", "2", "column_category", "5",
+		"column_currency", "6", "column_net", "7", "column_supplier", "3", "column_description", "4", "column_tax", "8", "column_paid_from", "9")
+	mustContain(t, v.page(at), "This is not UTF-8 text")
+	busy := s.person(store.Admin)
+	for range store.DraftsMost {
+		busy.uploadCSV("more.csv", imported)
+	}
+	if a := busy.uploadCSV("most.csv", imported); a.status != http.StatusConflict {
+		t.Errorf("one file too many: %d to %q", a.status, a.location)
+	} else {
+		mustContain(t, a.body, "You have 20 files here that are not imported.")
+		mustNotContain(t, a.body, "most.csv")
+	}
+	if a := v.uploadCSV("other.csv", imported); a.status != http.StatusSeeOther {
+		t.Errorf("a file of another person: %d", a.status)
 	}
 	viewer := s.person(store.Viewer)
 	if a := viewer.get("/expenses/import"); a.status != http.StatusForbidden {
@@ -219,4 +292,15 @@ func TestImportThatIsCutOff(t *testing.T) {
 		t.Errorf("%d expenses", n)
 	}
 	mustContain(t, v.page(at), "6,000 expenses were imported")
+	im, err := s.store.Imports(t.Context(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	entered, err := s.store.ExpensePage(t.Context(), store.ExpenseFilter{}, "", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if first, err := s.store.Expense(t.Context(), entered.Items[0].ID); err != nil || !im[0].EndedAt.After(first.CreatedAt) {
+		t.Errorf("an import that began at %v ended at %v, error %v", first.CreatedAt, im[0].EndedAt, err)
+	}
 }

@@ -29,4 +29,10 @@ func TestMonth(t *testing.T) {
 	s.settle(store.Settlement{Reply: store.Reply{Status: 200}, OperationKey: "op-1", Outcome: store.Outcome{Status: store.OutcomeSuccess, RecordID: "r-1"}})
 	v.post(expenseURL(ids[1])+"/handled", "reason", "Paid back")
 	mustContain(t, v.page(month+"?month=2026-01"), "January 2026 is complete: 2 expenses, GBP 20.00: 1 in Xero, 1 handled outside.")
+
+	// What the ledger has otherwise is named though everything was pushed.
+	s.exec(`UPDATE pushes SET snapshot = snapshot || '{"total": 7.5}'`)
+	s.exec(fmt.Sprintf(`INSERT INTO notices (company_id, expense_id, kind, detail) VALUES (%d, %d, 'may_be_booked_twice', '{}')`, c.ID, ids[0]))
+	mustContain(t, v.page(month+"?month=2026-01"), "Everything was pushed, but look at what is named below.", "Xero took GBP 7.50. May be booked twice",
+		`<td class="num">GBP 10.00</td><td class="num">GBP 2.50</td>`)
 }

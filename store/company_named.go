@@ -15,7 +15,7 @@ type CompanyNames struct {
 func NamesOf(companies []Company) CompanyNames {
 	n := CompanyNames{map[string][]Company{}, map[string]Company{}}
 	for _, c := range companies {
-		name := strings.ToLower(strings.TrimSpace(c.Name))
+		name := spaced(strings.ToLower(c.Name))
 		n.byName[name] = append(n.byName[name], c)
 		n.byID[strings.ToLower(c.CodatID)] = c
 	}
@@ -28,7 +28,7 @@ func (n CompanyNames) Find(text string) (c Company, problem string) {
 	if c, ok := n.byID[strings.ToLower(text)]; ok {
 		return c, ""
 	}
-	switch found := n.byName[strings.ToLower(text)]; {
+	switch found := n.byName[spaced(strings.ToLower(text))]; {
 	case text == "":
 		return c, "The company is missing."
 	case len(found) == 0:
@@ -39,3 +39,6 @@ func (n CompanyNames) Find(text string) (c Company, problem string) {
 		return found[0], ""
 	}
 }
+
+// spaced has one space between words, whatever kinds of space a spreadsheet set there.
+func spaced(s string) string { return strings.Join(strings.Fields(s), " ") }

@@ -60,10 +60,21 @@ const importPart = 256 << 10
 // ErrImportMoved means that an import is not as it was when the page was made: somebody has it entered, or has.
 var ErrImportMoved = errors.New("the import has moved on")
 
+// DraftsMost is how many files of one person may wait to be imported.
+const DraftsMost = 20
+
+// ErrDraftsMost means that a person has as many drafts as one may have.
+var ErrDraftsMost = errors.New("the person has enough drafts of imports")
+
 // AddImport keeps a file that is read from r, piece by piece. It is a draft when all of it has come; a file that breaks off leaves
-// nothing.
+// nothing. Of who has DraftsMost drafts it is not read: ErrDraftsMost.
 func (s *Store) AddImport(ctx context.Context, by User, name string, r io.Reader) (id int64, err error) {
-	err = s.db.GetContext(ctx, &id, `INSERT INTO imports (name, created_by, actor) VALUES ($1, nullif($2, 0), $3) RETURNING id`, name, by.ID, by.Email)
+	err = s.db.GetContext(ctx, &id, `INSERT INTO imports (name, created_by, actor) SELECT $1, nullif($2, 0), $3
+		WHERE (SELECT count(*) FROM imports WHERE created_by = $2 AND state IN ('uploading', 'draft')) < $4 RETURNING id`,
+		name, by.ID, by.Email, DraftsMost)
+	if errors.Is(err, ErrNotFound) {
+		return 0, ErrDraftsMost
+	}
 	if err != nil {
 		return 0, fmt.Errorf("add import: %w", err)
 	}

@@ -81,7 +81,7 @@ func (e *Entering) Add(ctx context.Context, es []NewExpense, here int) error {
 		}
 	}
 	_, err := e.tx.ExecContext(ctx, `WITH part AS (DELETE FROM import_parts WHERE import_id = $1)
-		UPDATE imports SET state = 'done', ended_at = clock(), total = $2, entered = $2, here = $3, preview = NULL WHERE id = $1`, e.ID, len(es), here)
+		UPDATE imports SET state = 'done', ended_at = clock_timestamp() + (clock() - now()), total = $2, entered = $2, here = $3, preview = NULL WHERE id = $1`, e.ID, len(es), here)
 	if err != nil {
 		return fmt.Errorf("end import %d: %w", e.ID, err)
 	}

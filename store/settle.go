@@ -446,14 +446,14 @@ func (tx *Tx) settlePushes(ctx context.Context, stepIDs []int64, state StepState
 	return tx.uploadReceipts(ctx, ids)
 }
 
-// asBooked gives expenses that were changed while they were pushed the values that are in the ledger; the record of changes keeps
-// the others.
+// asBooked gives expenses that were changed after they were pushed the values that are in the ledger; the record of changes keeps
+// the others. One that was changed and pushed at once has these values.
 func (tx *Tx) asBooked(ctx context.Context, expenseIDs []int64) error {
 	_, err := tx.ExecContext(ctx, `
 		WITH booked AS (
 			SELECT e.id, e.company_id, e.reference AS now_called, p.snapshot AS s FROM expenses e JOIN pushes p ON p.id = e.push_id
 			WHERE e.id = ANY($1) AND EXISTS (
-				SELECT 1 FROM activity a WHERE a.subject_kind = 'expense' AND a.subject_id = e.id AND a.verb = 'changed' AND a.at >= p.created_at)),
+				SELECT 1 FROM activity a WHERE a.subject_kind = 'expense' AND a.subject_id = e.id AND a.verb = 'changed' AND a.at > p.created_at)),
 		old AS (DELETE FROM expense_lines l USING booked WHERE l.expense_id = booked.id),
 		back AS (
 			UPDATE expenses e SET issue_date = (s->>'issue_date')::date, supplier = s->>'supplier', note = s->>'note', currency = s->>'currency',

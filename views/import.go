@@ -36,6 +36,7 @@ type ImportPage struct {
 	Verdict  string
 	Fit      bool // it can be imported
 	Bad      bool // something is to be mended
+	Download bool // all of the file could be read, and leaves with its problems
 	Button   string
 	Notes    []string // what else is to be known: here already, left out, columns that are not used
 	Faults   []Fault

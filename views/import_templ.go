@@ -571,7 +571,7 @@ func importDraft(p ImportPage) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		}
-		if p.Bad {
+		if p.Download {
 			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 46, "<p><a class=\"button\" href=\"")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err

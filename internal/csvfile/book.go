@@ -23,6 +23,7 @@ type entry struct {
 	unread  bool // some of its amounts could not be read
 	out     bool // it is left out
 	wrong   bool // something is wrong with it
+	repeats bool // two of its lines are the same
 }
 
 // key tells the expenses of a file apart.
@@ -71,7 +72,7 @@ func (b *book) problem(e *entry, line int, column, value, format string, args ..
 	if e != nil {
 		e.wrong = true
 	}
-	b.problems = append(b.problems, Problem{Line: line, Column: column, Text: fmt.Sprintf(format, args...), value: value, entry: e})
+	b.problems = append(b.problems, Problem{Line: line, Column: column, Text: visible(fmt.Sprintf(format, args...)), value: visible(value), entry: e})
 }
 
 // add takes one row: a new expense, or one more line of one that is known.
@@ -104,18 +105,23 @@ func (b *book) add(r row) {
 			b.problem(e, r.line, column, text, "This holds a NUL byte, which is no text.")
 		}
 	}
-	e.lines = append(e.lines, r.line)
-	e.Lines = append(e.Lines, store.Line{
+	line := store.Line{
 		Description: r.field(description), Category: r.field(category), TaxRate: r.field(taxRate),
 		Net: b.amount(e, r, net), Tax: b.amount(e, r, tax),
-	})
+	}
+	e.repeats = e.repeats || len(e.Lines) < mostCompared && slices.Contains(e.Lines, line)
+	e.lines = append(e.lines, r.line)
+	e.Lines = append(e.Lines, line)
 }
 
-const mostShown = 3
+const (
+	mostCompared = 200 // lines of an expense, which may not have more
+	mostShown    = 3
+)
 
 // show keeps a cell as a sample: different ones, and those that can be read in one way only before the others.
 func (b *book) show(column, text string) {
-	seen := b.seen[column]
+	seen, text := b.seen[column], visible(text)
 	if text == "" || b.rows > 2000 || slices.Contains(seen, text) {
 		return
 	}

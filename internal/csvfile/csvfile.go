@@ -18,6 +18,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 
@@ -104,7 +105,7 @@ func read(r io.Reader, f Format, changed fixes, companies []store.Company) (b *b
 func compare(ctx context.Context, s *store.Store, entries []*entry) (fresh []*entry, problems []Problem, err error) {
 	var known []*entry
 	for _, e := range entries {
-		if e.CompanyID != 0 && e.Reference != "" {
+		if e.CompanyID != 0 && e.Reference != "" && !e.wrong {
 			known = append(known, e)
 		}
 	}
@@ -116,7 +117,7 @@ func compare(ctx context.Context, s *store.Store, entries []*entry) (fresh []*en
 	for i, e := range known {
 		ds, found := here[i]
 		switch {
-		case !found || e.wrong:
+		case !found:
 		case len(ds) == 0:
 			same[e] = true
 		default:
@@ -171,6 +172,17 @@ type fixes map[int]fix
 type fix struct {
 	cells map[string]string
 	out   bool
+}
+
+// columns are those of which a cell was changed, by name.
+func (fs fixes) columns() []string {
+	named := map[string]bool{}
+	for _, f := range fs {
+		for name := range f.cells {
+			named[name] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(named))
 }
 
 func (fs fixes) at(line int) (cells map[string]string, out bool) {

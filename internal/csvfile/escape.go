@@ -1,21 +1,30 @@
 package csvfile
 
-import "strings"
+import (
+	"strings"
+	"unicode/utf8"
+)
 
 // Escape makes text that a spreadsheet would take for a formula into one that it shows as it is: with an apostrophe before it.
 // Amounts stay as they are. Reading takes such an apostrophe off again.
 func Escape(s string) string {
-	if s == "" || !strings.ContainsRune("=+-@\t\r", rune(s[0])) || number(s) {
+	if !formula(s) || number(s) {
 		return s
 	}
 	return "'" + s
 }
 
 func unescape(s string) string {
-	if len(s) > 1 && s[0] == '\'' && strings.ContainsRune("=+-@\t\r", rune(s[1])) {
-		return s[1:]
+	if rest, found := strings.CutPrefix(s, "'"); found && formula(rest) {
+		return rest
 	}
 	return s
+}
+
+// formula reports whether a spreadsheet may take s for one. East Asian ones take the wide signs too.
+func formula(s string) bool {
+	first, _ := utf8.DecodeRuneInString(s)
+	return s != "" && strings.ContainsRune("=+-@\t\r＝＋－＠", first)
 }
 
 // number reports whether s is digits with a sign, separators and spaces at most, such as -1.204,50.

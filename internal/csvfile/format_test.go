@@ -82,7 +82,7 @@ func TestLettersAreWhole(t *testing.T) {
 
 func TestEscape(t *testing.T) {
 	t.Parallel()
-	for text, want := range map[string]string{"=1+1": "'=1+1", "-12,50": "-12,50", "-1.204,50": "-1.204,50", "+49 30 1": "+49 30 1", "-x": "'-x", "@a": "'@a", "\tx": "'\tx", "Pret": "Pret", "": ""} {
+	for text, want := range map[string]string{"=1+1": "'=1+1", "-12,50": "-12,50", "-1.204,50": "-1.204,50", "+49 30 1": "+49 30 1", "-x": "'-x", "@a": "'@a", "\tx": "'\tx", "＝1": "'＝1", "Pret": "Pret", "": ""} {
 		if got := Escape(text); got != want || unescape(got) != text {
 			t.Errorf("%q is written %q and read %q", text, got, unescape(got))
 		}

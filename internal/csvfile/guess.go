@@ -21,21 +21,29 @@ func Guess(file io.ReadSeeker, separator string) (Format, error) {
 	if !valid {
 		f.Encoding = Windows1252
 	}
+	f.Dates, f.Decimal, err = written(file, f, func(names []string) map[string]int {
+		f.Columns = named(names)
+		return f.Columns
+	})
+	return f, err
+}
+
+// written finds out how a file writes dates and amounts, in the columns that place says.
+func written(file io.ReadSeeker, f Format, place func(names []string) map[string]int) (order Dates, decimal string, err error) {
 	if _, err := file.Seek(0, io.SeekStart); err != nil {
-		return f, err
+		return "", "", err
 	}
 	var votes votes
 	records(file, f, func(h header) bool { // what is wrong with the file is said when it is read
-		f.Columns = named(h.names)
-		votes.column = f.Columns
+		votes.column = place(h.names)
 		return true
 	}, func(_ int, fields []string, p *Problem) {
 		if p == nil {
 			votes.count(fields)
 		}
 	})
-	f.Dates, f.Decimal = votes.result()
-	return f, nil
+	order, decimal = votes.result()
+	return order, decimal, nil
 }
 
 // isUTF8 reads r to its end.

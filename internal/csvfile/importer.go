@@ -42,11 +42,26 @@ func (i *Importer) Guess(ctx context.Context, im store.Import, separator string)
 	if err != nil {
 		return fmt.Errorf("look through import %d: %w", im.ID, err)
 	}
-	return i.Format(ctx, im.ID, f)
+	return i.keep(ctx, im.ID, f)
 }
 
-// Format says how a draft is to be read.
-func (i *Importer) Format(ctx context.Context, id int64, f Format) error {
+// Format says how a draft is to be read. How dates and amounts are written where nobody had said which columns they are, and now says
+// nothing else, it finds out: there was nothing to choose by.
+func (i *Importer) Format(ctx context.Context, im store.Import, was, f Format) error {
+	order, decimal, err := written(i.Store.ImportFile(ctx, im), f, func([]string) map[string]int { return f.Columns })
+	if err != nil {
+		return fmt.Errorf("look through import %d: %w", im.ID, err)
+	}
+	if _, known := was.Columns[date]; !known && f.Dates == was.Dates {
+		f.Dates = order
+	}
+	if _, known := was.Columns[net]; !known && f.Decimal == was.Decimal {
+		f.Decimal = decimal
+	}
+	return i.keep(ctx, im.ID, f)
+}
+
+func (i *Importer) keep(ctx context.Context, id int64, f Format) error {
 	text, err := json.Marshal(f)
 	if err != nil {
 		return fmt.Errorf("keep format of import %d: %w", id, err)

@@ -22,10 +22,11 @@ type Preview struct {
 	Lines    int      `json:"lines"`    // of those
 	Here     int      `json:"here"`     // that are here already, with the same content
 	LeftOut  int      `json:"left_out"`
-	Sums     []Sum    `json:"sums"`  // of those to be entered, as far as they can be read
-	First    []Sample `json:"first"` // of those to be entered
-	Alike    int      `json:"alike"` // of those to be entered, that look the same as others
-	Pairs    []Alike  `json:"pairs"` // the first of them
+	Sums     []Sum    `json:"sums"`    // of those to be entered, as far as they can be read
+	First    []Sample `json:"first"`   // of those to be entered
+	Alike    int      `json:"alike"`   // of those to be entered, that look the same as others
+	Pairs    []Alike  `json:"pairs"`   // the first of them
+	Repeats  []string `json:"repeats"` // references of those that have a line twice; the first of them
 	Problems int      `json:"problems"`
 	Groups   []Group  `json:"groups"` // at most MostGroups
 	Unread   bool     `json:"unread"` // the file could not be read to its end, or not at all
@@ -97,6 +98,9 @@ func preview(ctx context.Context, s *store.Store, file io.Reader, f Format, made
 	}
 	for _, e := range fresh {
 		p.Lines += len(e.lines)
+		if e.repeats && !e.wrong && len(p.Repeats) < mostAlike {
+			p.Repeats = append(p.Repeats, clip(e.Reference))
+		}
 		if len(p.First) < mostSamples {
 			p.First = append(p.First, e.sample())
 		}
@@ -105,15 +109,16 @@ func preview(ctx context.Context, s *store.Store, file io.Reader, f Format, made
 }
 
 func (e *entry) sample() Sample {
-	s := Sample{Company: e.company, Reference: e.Reference, Supplier: e.Supplier, Currency: e.Currency, Lines: len(e.lines)}
+	s := Sample{Company: e.company, Reference: visible(e.Reference), Supplier: visible(e.Supplier), Currency: visible(e.Currency),
+		Lines: len(e.lines)}
 	if e.company == "" {
-		s.Company = e.first.field(company)
+		s.Company = visible(e.first.field(company))
 	}
 	if !e.IssueDate.IsZero() {
 		s.Date = e.IssueDate.Format("2006-01-02")
 	}
 	if len(e.Lines) > 0 {
-		s.Description, s.Category = e.Lines[0].Description, e.Lines[0].Category
+		s.Description, s.Category = visible(e.Lines[0].Description), visible(e.Lines[0].Category)
 	}
 	s.Total, _ = e.total() // 0 where it is too large, which is said elsewhere
 	return s

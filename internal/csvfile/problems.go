@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"tallylight/store"
@@ -62,13 +63,14 @@ func annotate(w io.Writer, file io.Reader, f Format, changed fixes, said map[int
 	out.UseCRLF = true
 	at, width := -1, 0 // where an earlier problem column is
 	var column map[string]int
+	added := changed.columns()
 	write := func(line int, fields []string) {
 		texts := strings.Join(said[line], " ")
 		if line == 0 {
 			texts = problemColumn
 		}
 		record := make([]string, 0, width+1)
-		for n := range width {
+		for n := range max(width, len(fields)) {
 			switch {
 			case n == at:
 			case n < len(fields):
@@ -81,6 +83,14 @@ func annotate(w io.Writer, file io.Reader, f Format, changed fixes, said map[int
 	}
 	records(file, f, func(h header) bool {
 		h.place(f)
+		added = slices.DeleteFunc(added, func(name string) bool {
+			i, has := h.column[name]
+			return has && i != Absent
+		})
+		for i, name := range added {
+			h.column[name] = len(h.names) + i
+		}
+		h.names = append(h.names, added...)
 		column, width, out.Comma = h.column, len(h.names), h.comma
 		for n, name := range h.names {
 			if strings.EqualFold(name, problemColumn) {
@@ -90,13 +100,17 @@ func annotate(w io.Writer, file io.Reader, f Format, changed fixes, said map[int
 		said[0] = nil
 		write(0, h.names)
 		return true
-	}, func(line int, fields []string, _ *Problem) {
+	}, func(line int, fields []string, p *Problem) {
 		cells, leftOut := changed.at(line)
 		if leftOut {
 			return
 		}
+		if p != nil && len(fields) == 0 {
+			said[line] = append(said[line], "What the line holds stands in the uploaded file only.")
+		}
+		fields = append(fields, make([]string, max(0, width-len(fields)))...)
 		for name, text := range cells {
-			if n, ok := column[name]; ok && n >= 0 && n < len(fields) {
+			if n, ok := column[name]; ok {
 				fields[n] = text
 			}
 		}

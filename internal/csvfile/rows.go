@@ -7,14 +7,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"slices"
 	"strings"
 )
 
 // What we take at most. A file that is larger can be split.
 const (
-	MaxRows  = 100_000
-	MaxBytes = 64 << 20
+	MaxRows    = 100_000
+	MaxBytes   = 64 << 20
+	maxHeader  = 64 << 10 // bytes
+	maxColumns = 1000
 )
 
 // The columns, as the header names them.
@@ -77,18 +80,26 @@ type header struct {
 // or with what makes it none. Records without anything in them, as spreadsheets leave them, are left out.
 func records(r io.Reader, f Format, begin func(h header) bool, each func(line int, fields []string, p *Problem)) *Problem {
 	limited := &limitedReader{from: r, left: MaxBytes}
-	in := bufio.NewReaderSize(limited, 64<<10)
-	head, err := in.Peek(64 << 10)
+	in := bufio.NewReaderSize(limited, maxHeader)
+	head, err := in.Peek(maxHeader)
 	switch {
 	case err != nil && !errors.Is(err, io.EOF):
 		return unreadable(err)
 	case bytes.HasPrefix(head, []byte{0xff, 0xfe}), bytes.HasPrefix(head, []byte{0xfe, 0xff}):
 		return &Problem{Line: 1, Text: "The file is UTF-16. Save it as CSV UTF-8."}
+	case otherKind(head) != "":
+		return &Problem{Line: 1, Text: otherKind(head)}
+	case err == nil && !bytes.ContainsAny(head, "\r\n"):
+		return &Problem{Line: 1, Text: "The first line is longer than 64 KB: it does not name columns."}
 	case bytes.HasPrefix(head, mark):
 		in.Discard(len(mark))
 		head = head[len(mark):]
 	}
-	c := csv.NewReader(decoded(in, f.Encoding))
+	text := decoded(in, f.Encoding)
+	if bytes.ContainsRune(head, '\r') && !bytes.ContainsRune(head, '\n') {
+		text = &lineFeeds{text}
+	}
+	c := csv.NewReader(text)
 	c.Comma = separator(head, f.Separator)
 	c.FieldsPerRecord = -1
 	names, err := c.Read()
@@ -100,8 +111,13 @@ func records(r io.Reader, f Format, begin func(h header) bool, each func(line in
 	}
 	h := header{names: names, comma: c.Comma}
 	h.line, _ = c.FieldPos(0)
+	if len(names) > maxColumns {
+		return &Problem{Line: h.line, Text: fmt.Sprintf("The first line has %d columns. There may be %d.", len(names), maxColumns)}
+	}
 	for i := range names {
-		names[i] = strings.TrimSpace(names[i])
+		if names[i] = strings.TrimSpace(names[i]); strings.ContainsRune(names[i], 0) {
+			return &Problem{Line: h.line, Text: notText}
+		}
 	}
 	if !begin(h) {
 		return nil
@@ -145,6 +161,32 @@ func records(r io.Reader, f Format, begin func(h header) bool, each func(line in
 	return nil
 }
 
+const notText = "The file is not text. Save it as CSV UTF-8."
+
+// otherKind says what a file is that is no CSV file.
+func otherKind(head []byte) string {
+	switch kind := http.DetectContentType(head); {
+	case kind == "application/zip", bytes.HasPrefix(head, []byte{0xd0, 0xcf, 0x11, 0xe0}):
+		return "This is an Excel workbook, or an archive. Save it as CSV UTF-8."
+	case kind == "application/octet-stream", strings.HasPrefix(kind, "text/"):
+		return ""
+	}
+	return notText
+}
+
+// lineFeeds ends the lines of a file whose lines end in carriage returns, as old programs write it.
+type lineFeeds struct{ from io.Reader }
+
+func (l *lineFeeds) Read(p []byte) (int, error) {
+	n, err := l.from.Read(p)
+	for i, c := range p[:n] {
+		if c == '\r' {
+			p[i] = '\n'
+		}
+	}
+	return n, err
+}
+
 var (
 	mark        = []byte("\ufeff")
 	errTooLarge = errors.New("the file is too large")
@@ -174,7 +216,10 @@ func separator(head []byte, chosen string) rune {
 			return s
 		}
 	}
-	first, _, _ := bytes.Cut(bytes.TrimLeft(head, "\r\n"), []byte("\n"))
+	first := bytes.TrimLeft(head, "\r\n")
+	if end := bytes.IndexAny(first, "\r\n"); end >= 0 {
+		first = first[:end]
+	}
 	best := ','
 	for _, s := range separators {
 		if bytes.Count(first, []byte(string(s))) > bytes.Count(first, []byte(string(best))) {
@@ -236,6 +281,9 @@ func unreadable(err error) *Problem {
 	}
 	return &Problem{Line: 1, Text: "The file could not be read to its end."}
 }
+
+// visible is text as it can be kept and shown.
+func visible(s string) string { return strings.ReplaceAll(s, "\x00", "\ufffd") }
 
 func clip(s string) string {
 	if r := []rune(s); len(r) > 40 {
