@@ -279,10 +279,10 @@ func planProgress(p store.Plan, t store.PlanTally, part *views.Plan) {
 		return views.PlanCount{Badge: views.Badge{Status: s, Word: word}}
 	}
 	if p.Pushes() {
-		count(t.Complete, badge(store.Complete, "Complete"))
-		count(t.UnderWay, badge(store.InProgress, "On their way"))
-		count(t.Failed, badge(store.Failed, "Failed"))
-		count(t.Checking, badge(store.NeedsChecking, "Need checking"))
+		count(t.Complete, badge(store.Complete, statusWords[store.Complete]))
+		count(t.UnderWay, badge(store.InProgress, statusWords[store.InProgress]))
+		count(t.Failed, badge(store.Failed, statusWords[store.Failed]))
+		count(t.Checking, badge(store.NeedsChecking, statusWords[store.NeedsChecking]))
 		count(t.Done-t.UnderWay-t.Complete-t.Failed-t.Checking, badge(store.NotPushed, "Withdrawn again"))
 	} else {
 		count(t.Done, map[store.BulkAction]views.PlanCount{
