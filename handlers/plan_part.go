@@ -280,7 +280,7 @@ func planProgress(p store.Plan, t store.PlanTally, part *views.Plan) {
 	}
 	if p.Pushes() {
 		count(t.Complete, badge(store.Complete, statusWords[store.Complete]))
-		count(t.UnderWay, badge(store.InProgress, statusWords[store.InProgress]))
+		count(t.UnderWay, badge(store.InProgress, "On their way"))
 		count(t.Failed, badge(store.Failed, statusWords[store.Failed]))
 		count(t.Checking, badge(store.NeedsChecking, statusWords[store.NeedsChecking]))
 		count(t.Done-t.UnderWay-t.Complete-t.Failed-t.Checking, badge(store.NotPushed, "Withdrawn again"))
