@@ -141,7 +141,7 @@ func (d *desk) keyboard() {
 	b.tabTo("Push 2 expenses")
 	b.leave(chromedp.KeyEvent(kb.Enter))
 	b.until(`document.body.innerText.includes("2 expenses pushed.")`)
-	b.tabTo("Receipt (CSV)")
+	b.tabTo("Outcomes as CSV")
 	mustContain(t, v.page(evaluate[string](b, `document.activeElement.getAttribute("href")`)), "K-2,", "K-3,")
 }
 

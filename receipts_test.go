@@ -34,6 +34,7 @@ func (d *desk) receipt() {
 	b.see("expense with a receipt that failed")
 	b.leave(b.click(`form[action$="/retry"] button`))
 	b.until(`[...document.querySelectorAll("#receipts .badge")].filter((s) => s.innerText.includes("Uploaded")).length === 2`)
+	b.until(`document.querySelector("#receipts .what a").checkVisibility()`)
 	b.see("expense with uploaded receipts")
 }
 

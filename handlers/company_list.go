@@ -95,9 +95,13 @@ func companiesURL(f store.CompanyFilter, cursor ...string) string {
 
 // tally is a company's expenses by status, those that it has.
 func tally(companyID int64, counts map[store.ExpenseStatus]int) []views.Tab {
-	return slices.DeleteFunc(statusTabs(store.ExpenseFilter{CompanyID: companyID}, counts), func(t views.Tab) bool {
+	tabs := slices.DeleteFunc(statusTabs(store.ExpenseFilter{CompanyID: companyID}, counts), func(t views.Tab) bool {
 		return t.Count == 0 || t.Status == ""
 	})
+	for i, t := range tabs {
+		tabs[i].Word = statusWords[store.ExpenseStatus(t.Status)]
+	}
+	return tabs
 }
 
 func booksRead(c store.Company, at clock) string {

@@ -155,7 +155,7 @@ func monthVerdict(month, ledger string, sums []store.MonthSum, differences int) 
 func monthDifference(d store.MonthDifference, ledger string) views.MonthDifference {
 	var said []string
 	if d.Status != store.Complete {
-		said = append(said, tabWords[d.Status])
+		said = append(said, statusWords[d.Status])
 	}
 	if d.Booked.Valid {
 		said = append(said, ledger+" took "+store.FormatAmount(d.Booked.Decimal, d.Currency))

@@ -11,7 +11,7 @@ func TestOverview(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	v := s.person(store.Finance)
-	mustContain(t, v.page("/"), "No push has failed.", "Nothing needs checking.", "Every connection works.", "Nothing was pushed in the last 30 days.", "No expenses of this month or the last.")
+	mustContain(t, v.page("/"), "No push has failed.", "Nothing needs checking.", "Every connection works.", "Nothing was pushed in the last 30 days.", "No expenses in this month or the last.")
 }
 
 func TestMonth(t *testing.T) {

@@ -301,11 +301,11 @@ func planProgress(p store.Plan, t store.PlanTally, part *views.Plan) {
 		return views.PlanCount{Badge: views.Badge{Status: s, Word: word}}
 	}
 	if p.Pushes() {
-		count(t.Complete, string(store.PushComplete), badge(store.Complete, "Complete"))
+		count(t.Complete, string(store.PushComplete), badge(store.Complete, statusWords[store.Complete]))
 		count(t.UnderWay-t.OnHold, string(store.PushOpen), badge(store.InProgress, "On their way"))
-		count(t.OnHold, string(store.OnHold), badge(store.OnHold, "On hold"))
-		count(t.Failed, string(store.PushFailed), badge(store.Failed, "Failed"))
-		count(t.Checking, string(store.PushNeedsChecking), badge(store.NeedsChecking, "Need checking"))
+		count(t.OnHold, string(store.OnHold), badge(store.OnHold, statusWords[store.OnHold]))
+		count(t.Failed, string(store.PushFailed), badge(store.Failed, statusWords[store.Failed]))
+		count(t.Checking, string(store.PushNeedsChecking), badge(store.NeedsChecking, statusWords[store.NeedsChecking]))
 		count(t.Done-t.UnderWay-t.Complete-t.Failed-t.Checking, string(store.PushWithdrawn), badge(store.NotPushed, "Withdrawn again"))
 	} else {
 		count(t.Done, "done", map[store.BulkAction]views.PlanCount{

@@ -17,5 +17,5 @@ func errorTitle(status int) string {
 	if status < http.StatusInternalServerError {
 		return "That did not work"
 	}
-	return "Tallylight made a mistake"
+	return "Something went wrong"
 }

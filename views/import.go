@@ -104,7 +104,7 @@ func importPath(id int64, action ...string) string {
 // importColumns are the columns of a file, for who makes one.
 var importColumns = []struct{ name, meaning string }{
 	{"company", "A name as on the page Companies, or Codat’s id"},
-	{"reference", "Once for each expense of a company"},
+	{"reference", "Its own for each expense of a company"},
 	{"date", "Such as 2026-01-31"},
 	{"supplier", "May be empty"},
 	{"description", "May be empty"},

@@ -375,7 +375,7 @@ func TestEveryIconIsThere(t *testing.T) {
 
 func TestErrorsHaveAHeading(t *testing.T) {
 	t.Parallel()
-	for status, want := range map[int]string{404: "There is nothing here", 403: "This is not open to you", 503: "Not just now", 422: "That did not work", 500: "Tallylight made a mistake"} {
+	for status, want := range map[int]string{404: "There is nothing here", 403: "This is not open to you", 503: "Not just now", 422: "That did not work", 500: "Something went wrong"} {
 		if got := errorTitle(status); got != want {
 			t.Errorf("errorTitle(%d) = %q, want %q", status, got, want)
 		}
