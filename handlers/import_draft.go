@@ -99,6 +99,9 @@ func lookAlike(p csvfile.Preview) string {
 func importSample(s csvfile.Sample) views.ImportSample {
 	out := views.ImportSample{Reference: s.Reference, Supplier: s.Supplier, Description: s.Description, Company: s.Company, Category: s.Category,
 		Total: store.FormatAmount(s.Total, s.Currency)}
+	if s.Untotalled {
+		out.Total = "cannot be read"
+	}
 	if t := readDate(s.Date); !t.IsZero() {
 		out.Date = day(t)
 	}

@@ -141,6 +141,17 @@ func countOf(t *testing.T, s *site) int {
 	return counts[store.NotPushed]
 }
 
+func TestImportSaysNoAmountWhereNoneCanBeRead(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	v := s.person(store.Finance)
+	s.company("Northwind", "EUR", store.Linked)
+	a := v.uploadCSV("january.csv", imported+"Northwind,R-1,2026-01-31,,Tea,Meals,EUR,twelve,0,\n")
+	page := v.page(a.location)
+	mustContain(t, page, "&#34;twelve&#34; is not an amount", ">cannot be read<")
+	mustNotContain(t, page, "EUR 0.00")
+}
+
 // What was fit when a person saw it may not be so when its turn comes: then nothing is entered, and it says why.
 func TestImportThatIsForestalled(t *testing.T) {
 	t.Parallel()

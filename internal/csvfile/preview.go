@@ -53,6 +53,7 @@ type Sample struct {
 	Category    string          `json:"category"`
 	Currency    string          `json:"currency"`
 	Total       decimal.Decimal `json:"total"`
+	Untotalled  bool            `json:"untotalled"` // it has an amount that cannot be read, or they are too large
 	Lines       int             `json:"lines"`
 }
 
@@ -120,7 +121,9 @@ func (e *entry) sample() Sample {
 	if len(e.Lines) > 0 {
 		s.Description, s.Category = visible(e.Lines[0].Description), visible(e.Lines[0].Category)
 	}
-	s.Total, _ = e.total() // 0 where it is too large, which is said elsewhere
+	var err error
+	s.Total, err = e.total()
+	s.Untotalled = e.unread || err != nil
 	return s
 }
 
