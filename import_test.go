@@ -22,6 +22,9 @@ func (b *tab) upload(name, content string) {
 // imports uploads a file, mends it in place and imports it, as a person does.
 func (d *desk) imports() {
 	b := d.b
+	for _, company := range []string{northwind, "Fabrikam Espresso GmbH"} {
+		d.w.booksRead(company)
+	}
 	b.upload("january.csv", "company;reference;date;supplier;description;category;currency;net;tax;paid_from;cost centre\r\n"+
 		"Nortwind;R-1;31.01.2026;Caf\xe9 M\xfcller;Kaffee;429;GBP;1.204,50;0;;7\r\n"+
 		"Nortwind;R-2;01.02.2026;;Zug nach York;429;GBP;12,5;1;;7\r\n"+
