@@ -40,6 +40,8 @@ func (d *desk) imports() {
 	b.leave(b.click(".head .primary"))
 	b.until(`document.querySelector("main").innerText.includes("3 expenses were imported")`)
 	b.see("import done")
+	b.upload("photo.csv", "\x89PNG\r\n\x1a\n")
+	b.see("import that cannot be read")
 	b.open("/expenses/import")
 	b.see("import")
 }
