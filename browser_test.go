@@ -294,6 +294,17 @@ func (d *desk) withoutScripts() {
 	b.leave(chromedp.Reload())
 	mustContain(t, b.text("main"), "2 expenses pushed.")
 	mustContain(t, v.page(evaluate[string](b, `document.querySelector('main a[href$="receipt.csv"]').getAttribute("href")`)), "N-2,", "N-3,")
+
+	b.do(chromedp.Navigate(d.p.url + "/expenses/import"))
+	b.send("february.csv", "company,reference,date,supplier,description,category,currency,net,tax,paid_from\n"+
+		northwind+",N-4,2026-02-30,,Bus,429,GBP,7.00,0,\n")
+	mustContain(t, b.text("main"), "One mistake in 1 line")
+	b.do(chromedp.SetValue(chromedp.CSS(`.mend input[name=value]`), "2026-02-28"))
+	b.leave(b.click(".mend button"))
+	b.leave(b.click(".head .primary"))
+	w.until("N-4 to be imported", func() bool { return strings.Contains(v.page("/expenses?q=N-4"), "28 Feb 2026") })
+	b.leave(chromedp.Reload())
+	mustContain(t, b.text("main"), "1 expense was imported by fay@example.com")
 }
 
 // narrow takes two expenses to the ledger on a screen as wide as a phone's.

@@ -7,14 +7,19 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// upload chooses a file on the page of imports, sends it and is led to what is in it.
+// upload opens the page of imports, chooses a file, sends it and is led to what is in it.
 func (b *tab) upload(name, content string) {
+	b.t.Helper()
+	b.open("/expenses/import")
+	b.send(name, content)
+}
+
+func (b *tab) send(name, content string) {
 	b.t.Helper()
 	path := filepath.Join(b.t.TempDir(), name)
 	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
 		b.t.Fatal(err)
 	}
-	b.open("/expenses/import")
 	b.do(chromedp.SetUploadFiles(chromedp.CSS(`input[type=file]`), []string{path}))
 	b.leave(b.click("main form.card button"))
 }
@@ -38,6 +43,8 @@ func (d *desk) imports() {
 	b.leave(b.click(".head .primary"))
 	b.until(`document.querySelector("main").innerText.includes("3 expenses were imported")`)
 	b.see("import done")
+	b.upload("photo.csv", "\x89PNG\r\n\x1a\n")
+	b.see("import that cannot be read")
 	b.open("/expenses/import")
 	b.see("import")
 }
