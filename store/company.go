@@ -37,9 +37,20 @@ func (s *Store) Companies(ctx context.Context) ([]Company, error) {
 
 // CompanyNames returns the ids and the names of the same, for every page that offers them all.
 func (s *Store) CompanyNames(ctx context.Context) ([]Company, error) {
-	var cs []Company
-	err := s.db.SelectContext(ctx, &cs, `SELECT id, codat_id, name FROM companies WHERE deleted_at IS NULL ORDER BY lower(name), id`)
+	rows, err := s.db.QueryContext(ctx, `SELECT id, codat_id, name FROM companies WHERE deleted_at IS NULL ORDER BY lower(name), id`)
 	if err != nil {
+		return nil, fmt.Errorf("list names of companies: %w", err)
+	}
+	defer rows.Close()
+	var cs []Company
+	for rows.Next() {
+		var c Company
+		if err := rows.Scan(&c.ID, &c.CodatID, &c.Name); err != nil {
+			return nil, fmt.Errorf("list names of companies: %w", err)
+		}
+		cs = append(cs, c)
+	}
+	if err := rows.Err(); err != nil {
 		return nil, fmt.Errorf("list names of companies: %w", err)
 	}
 	return cs, nil

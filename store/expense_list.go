@@ -77,7 +77,7 @@ const expenseItems = `
 			WHERE n.push_id = p.id AND p.state = 'open' AND w.kind <> 'directCost' AND w.state <> 'success' ORDER BY n.position LIMIT 1) need ON true
 		LEFT JOIN (
 			-- accountingOf, for all companies in one go
-			SELECT DISTINCT ON (company_id) * FROM connections WHERE company_id IN (SELECT company_id FROM e) AND ` + accounting + `
+			SELECT DISTINCT ON (company_id) * FROM connections WHERE company_id = ANY(ARRAY(SELECT company_id FROM e)) AND ` + accounting + `
 			ORDER BY company_id, ` + accountingFirst + `) cn ON cn.company_id = e.company_id`
 
 // ExpenseItems returns the expenses with those ids.
@@ -98,8 +98,8 @@ func (s *Store) ExpenseItem(ctx context.Context, id int64) (ExpenseItem, error) 
 }
 
 func (s *Store) expenseItems(ctx context.Context, ids []int64, retried bool) ([]ExpenseItem, error) {
-	var items []ExpenseItem
-	err := s.db.SelectContext(ctx, &items, `WITH e AS (SELECT * FROM expenses WHERE id = ANY($1)) `+expenseItems+` ORDER BY e.id`, int64s(ids))
+	items := make([]ExpenseItem, 0, len(ids))
+	err := s.db.SelectContext(ctx, &items, `WITH e AS (SELECT * FROM expenses WHERE id = ANY((SELECT $1::bigint[])::bigint[])) `+expenseItems+` ORDER BY e.id`, int64s(ids))
 	if err != nil {
 		return nil, fmt.Errorf("read expenses: %w", err)
 	}

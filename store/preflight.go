@@ -147,7 +147,7 @@ const sayings = `
 				array_agg(btrim(category) ORDER BY position) AS categories,
 				array_agg(DISTINCT CASE WHEN tax_rate <> '' THEN btrim(tax_rate) WHEN tax = 0 THEN '' ELSE '*' END) AS rates
 			FROM expense_lines WHERE expense_id = e.id) l
-	WHERE e.id = ANY($1)`
+	WHERE e.id = ANY((SELECT $1::bigint[])::bigint[])`
 
 // word is a text of some kind in a ledger.
 type word struct {

@@ -119,7 +119,7 @@ func (tx *Tx) Pushables(ctx context.Context, ids []int64) ([]Pushable, error) {
 			`+pushedBy+` AS pushed_by, p.created_at AS pushed_at
 		FROM expenses e JOIN companies co ON co.id = e.company_id LEFT JOIN `+accountingOf+` cn ON true
 			LEFT JOIN pushes p ON p.id = e.push_id LEFT JOIN users u ON u.id = p.created_by
-		WHERE e.id = ANY($1) ORDER BY e.id`, int64s(ids))
+		WHERE e.id = ANY((SELECT $1::bigint[])::bigint[]) ORDER BY e.id`, int64s(ids))
 	if err != nil {
 		return nil, fmt.Errorf("read expenses to push: %w", err)
 	}
