@@ -34,5 +34,5 @@ func TestMonth(t *testing.T) {
 	s.exec(`UPDATE pushes SET snapshot = snapshot || '{"total": 7.5}'`)
 	s.exec(fmt.Sprintf(`INSERT INTO notices (company_id, expense_id, kind, detail) VALUES (%d, %d, 'may_be_booked_twice', '{}')`, c.ID, ids[0]))
 	mustContain(t, v.page(month+"?month=2026-01"), "Everything was pushed, but look at what is named below.", "Xero took GBP 7.50. May be booked twice",
-		`<td class="num">GBP 10.00</td><td class="num">GBP 2.50</td>`)
+		`data-of="Handled outside">GBP 10.00</td><td class="num" data-of="Difference">GBP 2.50</td>`)
 }
