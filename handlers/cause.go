@@ -2,8 +2,10 @@ package handlers
 
 import (
 	"fmt"
+	"hash/fnv"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"tallylight/internal/explain"
@@ -58,16 +60,26 @@ func (h *Handlers) causes(w http.ResponseWriter, r *http.Request, who store.User
 			page.More = fmt.Sprintf("%s more causes have fewer expenses each.", capital(number(len(groups)-n)))
 			break
 		}
-		page.Groups = append(page.Groups, causeOf(f, g, places[[2]string{g.Cause, g.Subject}], s.May))
+		in := places[[2]string{g.Cause, g.Subject}]
+		if mendingOf(explain.Cause(g.Cause), explained(g).Link) == inExpense && len(in) > 0 {
+			list, err := h.Store.ExpensePage(ctx, ofCause(f, g), "", "")
+			if err != nil {
+				return err
+			}
+			if len(list.Items) > 0 {
+				in[0].ExpenseID = list.Items[0].ID // from which Next leads to all of them
+			}
+		}
+		page.Groups = append(page.Groups, causeOf(f, g, in, s.May))
 	}
 	return web.Render(w, r, http.StatusOK, views.Causes(page))
 }
 
 // causeOf is a group as it is shown, with some of its places to mend it in. f chose it.
 func causeOf(f store.ExpenseFilter, g store.CauseGroup, places []store.CausePlace, may views.Rights) views.Cause {
-	x := explain.Explain(explain.Cause(g.Cause), g.Subject, explain.Fact{Platform: g.Platform})
-	f.Cause, f.Subject, f.NoSubject = g.Cause, g.Subject, g.Subject == ""
-	c := views.Cause{Count: expenses(g.Expenses) + " of " + companiesOf(g.Companies), Sums: money(g.Sums), Text: x.Cause, Do: x.Do, Who: x.Who,
+	x := explained(g)
+	f = ofCause(f, g)
+	c := views.Cause{ID: causeID(g), Count: expenses(g.Expenses) + " of " + companiesOf(g.Companies), Sums: money(g.Sums), Text: x.Cause, Do: x.Do, Who: x.Who,
 		Show: listURL(f), Retry: "Retry all " + number(g.Expenses), Filters: filterFields(f)}
 	switch g.Expenses {
 	case 1:
@@ -92,9 +104,29 @@ func causeOf(f store.ExpenseFilter, g store.CauseGroup, places []store.CausePlac
 		}
 	}
 	if n := len(c.Mends); n > fewPlaces {
-		c.Mends, c.Others, c.OthersOf = c.Mends[:fewPlaces], c.Mends[fewPlaces:], strings.Replace(companiesOf(n-fewPlaces), " ", " more ", 1)
+		c.Mends, c.Others, c.OthersOf = c.Mends[:fewPlaces], c.Mends[fewPlaces:], strings.Replace(companiesOf(g.Companies-fewPlaces), " ", " more ", 1)
+		if g.Companies > n {
+			c.OthersOf = number(n-fewPlaces) + " of " + c.OthersOf
+		}
 	}
 	return c
+}
+
+func explained(g store.CauseGroup) explain.Explanation {
+	return explain.Explain(explain.Cause(g.Cause), g.Subject, explain.Fact{Platform: g.Platform})
+}
+
+// ofCause chooses the expenses of a group among those that f chooses.
+func ofCause(f store.ExpenseFilter, g store.CauseGroup) store.ExpenseFilter {
+	f.Status, f.Cause, f.Subject, f.NoSubject = store.Failed, g.Cause, g.Subject, g.Subject == ""
+	return f
+}
+
+// causeID tells the groups of a page apart.
+func causeID(g store.CauseGroup) string {
+	h := fnv.New32a()
+	h.Write([]byte(g.Cause + "\x00" + g.Subject))
+	return "cause-" + strconv.FormatUint(uint64(h.Sum32()), 36)
 }
 
 func companiesOf(n int) string {

@@ -60,14 +60,15 @@ func TestAnExpenseLeadsThroughItsList(t *testing.T) {
 func TestSecretsAreMasked(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		`{"accessToken":"abc\"d","name":"Tokens \"a\""}`:          `{"accessToken":"••••","name":"Tokens \"a\""}`,
-		`{"Authorization": "Basic YWRhOnNlY3JldHNlY3JldA=="}`:     `{"Authorization": "••••"}`,
-		`{"message":"{\"access_token\":\"abc\",\"name\":\"a\"}"}`: `{"message":"{\"access_token\":\"••••\",\"name\":\"a\"}"}`,
-		"sent Bearer eyJhbGciOi.J9-x_y.zzz to it":                 "sent Bearer •••• to it",
-		"https://ada:hunter2@example.com/?code=1234&page=2":       "https://ada:••••@example.com/?code=••••&page=2",
-		"key whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw rejected":     "key whsec_•••• rejected",
-		"A basic membership, and bearer of news":                  "A basic membership, and bearer of news",
-		`{"nominalCode":"429","reference":"EXP-1"}`:               `{"nominalCode":"429","reference":"EXP-1"}`,
+		`{"accessToken":"abc\"d","name":"Tokens \"a\""}`:                        `{"accessToken":"••••","name":"Tokens \"a\""}`,
+		`{"Authorization": "Basic YWRhOnNlY3JldHNlY3JldA=="}`:                   `{"Authorization": "••••"}`,
+		`{"message":"{\"access_token\":\"ab\\u002Bcd\\\"ef\",\"name\":\"a\"}"}`: `{"message":"{\"access_token\":\"••••\",\"name\":\"a\"}"}`,
+		`{"message":"{\"access_token\":\"abc\",\"name\":\"a\"}"}`:               `{"message":"{\"access_token\":\"••••\",\"name\":\"a\"}"}`,
+		"sent Bearer eyJhbGciOi.J9-x_y.zzz to it":                               "sent Bearer •••• to it",
+		"https://ada:hunter2@example.com/?code=1234&page=2":                     "https://ada:••••@example.com/?code=••••&page=2",
+		"key whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw rejected":                   "key whsec_•••• rejected",
+		"A basic membership, and bearer of news":                                "A basic membership, and bearer of news",
+		`{"nominalCode":"429","reference":"EXP-1"}`:                             `{"nominalCode":"429","reference":"EXP-1"}`,
 	} {
 		if got := masked(text); got != want {
 			t.Errorf("%s is shown as %s", text, got)

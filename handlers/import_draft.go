@@ -52,7 +52,10 @@ func draftPage(page *views.ImportPage, f csvfile.Format, p csvfile.Preview, fixe
 		more -= len(g.Lines)
 	}
 	if more > 0 && len(p.Groups) == csvfile.MostGroups {
-		page.More = "There are more. They show when these are mended; the download has them all."
+		page.More = "There are more. They show when these are mended."
+		if page.Download {
+			page.More = "There are more. They show when these are mended; the download has them all."
+		}
 	}
 	for _, x := range fixes {
 		page.Fixes = append(page.Fixes, views.ImportFix{ID: x.ID, Text: fixText(x), By: "by " + x.MadeBy})

@@ -27,20 +27,18 @@ func (h *Handlers) planList(w http.ResponseWriter, r *http.Request, who store.Us
 		return err
 	}
 	page := views.PlansPage{Frame: s.Frame}
-	var shown []int64
 	for i, p := range plans {
 		if i == plansShown {
 			page.Next = "/plans?before=" + strconv.FormatInt(plans[i-1].ID, 10)
 			break
 		}
-		row := views.PlanRow{Plan: views.Link{Text: planTitle(p, p.Size), Href: planURL(p.ID)}, By: cmp.Or(p.Actor, "somebody"), State: planStateWords[p.State], At: s.clock.at(p.CreatedAt)}
+		row := views.PlanRow{Plan: views.Link{Text: planTitle(p, p.Size), Href: planURL(p.ID)}, By: cmp.Or(p.Actor, "somebody"),
+			State: planStateWords[p.State], At: s.clock.at(p.CreatedAt)}
 		if p.StartedAt != nil {
 			row.At = s.clock.at(*p.StartedAt)
 		}
 		page.Rows = append(page.Rows, row)
-		shown = append(shown, p.ID)
 	}
-	page.Live, page.Show = plansTopic, show(shown...)
 	if before != 0 {
 		page.First = "/plans"
 	}

@@ -79,7 +79,7 @@ func stumbled(p store.Plan, c clock) string {
 	if p.BatchAt == nil || !p.BatchAt.After(c.now) || p.State != store.PlanDraft && p.State != store.PlanRunning {
 		return ""
 	}
-	return " The last try failed, and changed nothing; it is tried again at " + c.second(*p.BatchAt) + "."
+	return " The last try broke off; it is tried again at " + c.second(*p.BatchAt) + "."
 }
 
 func planFacts(p store.Plan, c clock) []views.Fact {
@@ -264,7 +264,7 @@ func planProgress(p store.Plan, t store.PlanTally, part *views.Plan) {
 	case p.State == store.PlanRunning:
 		part.Head, part.Lead = "Under way", "It goes on by itself, also when this page is closed."
 	case t.UnderWay > 0:
-		part.Head, part.Lead = "Almost there", "All are pushed."
+		part.Head, part.Lead = "Almost there", expenses(t.Done)+" "+planWords[p.Action].done+"."
 		if n := t.UnderWay - t.OnHold; n > 0 {
 			part.Lead += fmt.Sprintf(" %s %s still on %s way.", number(n), are(n), its(n))
 		}
@@ -347,14 +347,14 @@ func are(n int) string {
 
 // planStateWords are how plans stand, in a list of them.
 var planStateWords = map[store.PlanState]string{
-	store.PlanDraft: "not started", store.PlanRunning: "under way", store.PlanPaused: "paused", store.PlanStopped: "stopped", store.PlanDone: "all done",
+	store.PlanDraft: "not started", store.PlanRunning: "under way", store.PlanPaused: "paused", store.PlanStopped: "stopped", store.PlanDone: "ended",
 }
 
 // planBecame are what expenses of a plan became, as headings.
 var planBecame = map[string]string{
 	string(store.PushComplete): "Complete", string(store.PushOpen): "On their way", string(store.OnHold): "On hold", string(store.PushFailed): "Failed",
 	string(store.PushNeedsChecking): "Need checking", string(store.PushWithdrawn): "Withdrawn again",
-	"done": "Done", "left_out": "Left out", "waiting": "Not done",
+	"done": "Done", "left_out": "Left out", "waiting": "Waiting their turn",
 }
 
 var planPushWords = map[string]string{
@@ -376,7 +376,7 @@ func planOutcome(p store.Plan, i store.PlanItem) string {
 	case p.State == store.PlanStopped:
 		return "stayed as it was"
 	}
-	return "not yet pressed"
+	return "waits its turn"
 }
 
 // publishPlans sends the plans that somebody watches.

@@ -19,7 +19,7 @@ func (h *Handlers) planReceipt(w http.ResponseWriter, r *http.Request, who store
 		return err
 	}
 	if p.StartedAt == nil {
-		return web.Conflict("This plan has not been started, so there is no receipt.")
+		return web.Conflict("This plan has not been started, so it has no outcomes yet.")
 	}
 	return h.download(w, csvType, fmt.Sprintf("tallylight-plan-%d.csv", p.ID), func(w io.Writer) error {
 		out := csv.NewWriter(w)

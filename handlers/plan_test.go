@@ -76,7 +76,7 @@ func TestAPlanIsSaidThenCarriedOut(t *testing.T) {
 	db := storetest.DB(t, s.dsn)
 	db.MustExec(`UPDATE bulk_plans SET batch_at = clock() + interval '1 hour'`)
 	s.carryOut()
-	mustContain(t, v.page(plan), "0 of 9 settled", "The last try failed, and changed nothing; it is tried again at ")
+	mustContain(t, v.page(plan), "0 of 9 settled", "The last try broke off; it is tried again at ")
 	db.MustExec(`UPDATE bulk_plans SET batch_at = clock()`)
 	s.carryOut()
 	page := v.page(plan)
@@ -84,7 +84,7 @@ func TestAPlanIsSaidThenCarriedOut(t *testing.T) {
 	down := v.choose("push", s.expenses(v.user, held, 2)...)
 	v.post(down + "/start")
 	s.carryOut()
-	mustContain(t, v.page(down), "All are pushed. 2 wait until their connection is back.", "On hold", `items?became=on_hold">2<`)
+	mustContain(t, v.page(down), "2 expenses pushed. 2 wait until their connection is back.", "On hold", `items?became=on_hold">2<`)
 	mustContain(t, v.page(down+"/items?became=on_hold"), "Adatum-1", "waits for its connection")
 	mustContain(t, page, "Almost there", "3 are still on their way.", "6 of 9 settled", "6 left out", "Xero needs a contact", "GBP 30.00")
 	for range 3 {
@@ -99,7 +99,7 @@ func TestAPlanIsSaidThenCarriedOut(t *testing.T) {
 	mustContain(t, left, "Bad-5", "Twin-1", "Left out")
 	mustNotContain(t, left, "Northwind-1")
 	mustContain(t, v.page(plan+"/items?became=complete"), "Northwind-3")
-	mustContain(t, viewer.page("/plans"), plan, "Push 9 expenses", "all done", "finance@example.com")
+	mustContain(t, viewer.page("/plans"), plan, "Push 9 expenses", "ended", "finance@example.com")
 	receipt := v.get(plan + "/receipt.csv")
 	mustContain(t, receipt.body, "reference,company,amount,currency,outcome,reason", "Northwind-1,Northwind,10.00,GBP,complete,,push,finance@example.com,",
 		"Bad-1,Northwind,10.00,GBP,left out,Xero needs a contact: choose one,push")

@@ -27,7 +27,7 @@ func raw(b []byte) string {
 // secrets are texts that look like a credential: what stands after the first group is the secret, up to the second.
 var secrets = []*regexp.Regexp{
 	regexp.MustCompile(`(?i)("[^"\n]*(?:password|passphrase|secret|token|api[_-]?key|authorization|credential)"\s*:\s*")(?:[^"\\]|\\.)+(")`),
-	regexp.MustCompile(`(?i)(\\"[^"\\\n]*(?:password|passphrase|secret|token|api[_-]?key|authorization|credential)\\"\s*:\s*\\")[^"\\]+(\\")`), // JSON in a text
+	regexp.MustCompile(`(?i)(\\"[^"\\\n]*(?:password|passphrase|secret|token|api[_-]?key|authorization|credential)\\"\s*:\s*\\")(?:[^"\\]|\\\\(?:\\"|[^"\\]|\\\\))+(\\")`), // JSON in a text
 	regexp.MustCompile(`(?i)(\b(?:password|secret|token|access_token|refresh_token|api[_-]?key|sig|signature|code)=)[^&\s"<>]+()`),
 	regexp.MustCompile(`(?i)(\b(?:basic|bearer)\s+)[a-z0-9+/=._~-]{16,}()`),
 	regexp.MustCompile(`(?i)(\bwhsec_)[a-z0-9+/=]+()`),

@@ -450,12 +450,13 @@
   // Where tabs do not all fit, the chosen one is seen.
   document.querySelector(".tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
 
-  for (const menu of document.querySelectorAll("details.menu")) {
-    document.addEventListener("click", (e) => { if (!menu.contains(e.target)) menu.open = false; });
-    menu.addEventListener("keydown", (e) => {
-      if (e.key !== "Escape") return;
-      menu.open = false;
-      menu.querySelector("summary").focus();
-    });
-  }
+  document.addEventListener("click", (e) => {
+    for (const menu of document.querySelectorAll("details.menu[open]")) if (!menu.contains(e.target)) menu.open = false;
+  });
+  document.addEventListener("keydown", (e) => {
+    const menu = e.key === "Escape" && e.target.closest("details.menu[open]");
+    if (!menu) return;
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  });
 }

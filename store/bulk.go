@@ -119,10 +119,11 @@ func (s *Store) Plan(ctx context.Context, id int64) (Plan, error) {
 	return p, nil
 }
 
-// RecentPlans are the plans of the last two days: those that may still change.
+// RecentPlans are the plans that may still change: those under way, and those of the last two days.
 func (s *Store) RecentPlans(ctx context.Context) ([]int64, error) {
 	var ids []int64
-	err := s.db.SelectContext(ctx, &ids, `SELECT id FROM bulk_plans WHERE coalesce(started_at, created_at) > clock() - interval '2 days' ORDER BY id`)
+	err := s.db.SelectContext(ctx, &ids, `SELECT id FROM bulk_plans
+		WHERE state IN ('running', 'paused') OR coalesce(ended_at, started_at, created_at) > clock() - interval '2 days' ORDER BY id`)
 	if err != nil {
 		return nil, fmt.Errorf("list plans: %w", err)
 	}
@@ -133,7 +134,7 @@ func (s *Store) RecentPlans(ctx context.Context) ([]int64, error) {
 func (s *Store) NewestPlans(ctx context.Context, of User, below int64, limit int) ([]Plan, error) {
 	var ps []Plan
 	err := s.db.SelectContext(ctx, &ps, `SELECT `+planColumns+` FROM bulk_plans
-		WHERE ($1 = 0 OR id < $1) AND (state <> 'draft' OR user_id = $2) ORDER BY id DESC LIMIT $3`, below, of.ID, limit)
+		WHERE ($1::bigint = 0 OR id < $1) AND (state <> 'draft' OR user_id = $2) ORDER BY id DESC LIMIT $3`, below, of.ID, limit)
 	if err != nil {
 		return nil, fmt.Errorf("list plans: %w", err)
 	}
@@ -145,7 +146,7 @@ func (s *Store) StartPlan(ctx context.Context, by User, id int64, anyway bool, r
 	return s.movePlan(ctx, by, id, "started", `
 		WITH plan AS (
 			UPDATE bulk_plans SET state = 'running', started_at = clock(), anyway = $3, reason = $4
-			WHERE id = $1 AND user_id = $2 AND state = 'draft' AND (action <> 'handled' OR $4 <> '') AND looked = size
+			WHERE id = $1 AND user_id = $2 AND state = 'draft' AND (action <> 'handled' OR $4 <> '') AND looked = size AND size > 0
 			RETURNING id),
 		forecast AS (UPDATE bulk_plan_items i SET why = '', insist = false FROM plan WHERE i.plan_id = plan.id AND i.why <> '')
 		SELECT id FROM plan`, anyway, reason)
@@ -224,7 +225,7 @@ func (s *Store) PlanItems(ctx context.Context, planID int64, f PlanItemFilter, a
 		FROM bulk_plan_items i JOIN companies co ON co.id = i.company_id LEFT JOIN pushes p ON p.id = i.push_id
 			LEFT JOIN expenses e ON p.state = 'open' AND e.id = i.expense_id AND e.status = 'on_hold',
 			LATERAL (SELECT coalesce(e.status, p.state, i.state) AS became) b
-		WHERE i.plan_id = $1 AND i.position > $2 AND ($3 = '' OR i.why = $3) AND (NOT $4 OR i.alike IS NOT NULL)
+		WHERE i.plan_id = $1 AND i.position > $2::bigint AND ($3 = '' OR i.why = $3) AND (NOT $4 OR i.alike IS NOT NULL)
 			AND ($6 = '' OR b.became = $6)
 		ORDER BY i.position LIMIT nullif($5, 0)`, planID, after, f.Why, f.Alike, limit, f.Became)
 	if err != nil {
@@ -253,7 +254,7 @@ type PlanBatch struct {
 // are none.
 func (tx *Tx) UnjudgedBatch(ctx context.Context, plan int64, limit int) (PlanBatch, error) {
 	return tx.planBatch(ctx, limit, `SELECT unnest(chosen[looked + 1:looked + $2]) FROM bulk_plans WHERE id = $1`,
-		`state = 'draft' AND looked < size AND ($1 = 0 OR id = $1)`, plan)
+		`state = 'draft' AND looked < size AND ($1::bigint = 0 OR id = $1)`, plan)
 }
 
 // WaitingBatch returns expenses that a running plan is to do next, none when its end is to come, and ErrNotFound when no plan may go on.

@@ -22,7 +22,8 @@ type ExpenseItem struct {
 	Status      ExpenseStatus
 	StatusAt    time.Time `db:"status_at"`
 
-	// The accounting connection that would be used now; empty when the company has none.
+	// The accounting connection that would be used now; zero when the company has none.
+	ConnectionID        int64 `db:"connection_id"`
 	Platform            string
 	PlatformKey         string     `db:"platform_key"`
 	ConnectionStatus    string     `db:"connection_status"`
@@ -55,7 +56,7 @@ type ExpenseItem struct {
 const expenseItems = `
 	SELECT e.id, e.company_id, co.name AS company, e.reference, e.issue_date, e.supplier, e.description, e.currency, e.total,
 		e.status, e.status_at,
-		coalesce(cn.platform_name, '') AS platform, coalesce(cn.platform_key, '') AS platform_key, coalesce(cn.status, '') AS connection_status,
+		coalesce(cn.id, 0) AS connection_id, coalesce(cn.platform_name, '') AS platform, coalesce(cn.platform_key, '') AS platform_key, coalesce(cn.status, '') AS connection_status,
 		cn.changed_at AS connection_changed_at, cn.proven_at,
 		coalesce((SELECT f.kind || ' ' || f.label FROM push_steps f WHERE f.id = p.failed_step_id), '') AS failed_step,
 		p.created_at AS pushed_at, coalesce(nullif(p.cause, ''), e.cause) AS cause, coalesce(nullif(p.subject, ''), e.cause_subject) AS subject,
@@ -103,13 +104,13 @@ func (s *Store) expenseItems(ctx context.Context, ids []int64, retried bool) ([]
 	if err != nil {
 		return nil, fmt.Errorf("read expenses: %w", err)
 	}
-	var pushable []int64
+	through := map[int64]int64{}
 	for _, e := range items {
-		if e.Status == NotPushed || retried && e.Status == Failed {
-			pushable = append(pushable, e.ID)
+		if e.ConnectionID != 0 && (e.Status == NotPushed || retried && e.Status == Failed) {
+			through[e.ID] = e.ConnectionID
 		}
 	}
-	facts, err := readFacts(ctx, s.db, pushable)
+	facts, err := readFacts(ctx, s.db, through)
 	if err != nil {
 		return nil, err
 	}

@@ -70,7 +70,7 @@ var ErrDraftsMost = errors.New("the person has enough drafts of imports")
 // nothing. Of who has DraftsMost drafts it is not read: ErrDraftsMost.
 func (s *Store) AddImport(ctx context.Context, by User, name string, r io.Reader) (id int64, err error) {
 	err = s.db.GetContext(ctx, &id, `INSERT INTO imports (name, created_by, actor) SELECT $1, nullif($2, 0), $3
-		WHERE (SELECT count(*) FROM imports WHERE created_by = $2 AND state IN ('uploading', 'draft')) < $4 RETURNING id`,
+		WHERE (SELECT count(*) FROM imports WHERE created_by = $2 AND (state = 'draft' OR state = 'uploading' AND created_at > clock() - interval '10 min')) < $4 RETURNING id`,
 		name, by.ID, by.Email, DraftsMost)
 	if errors.Is(err, ErrNotFound) {
 		return 0, ErrDraftsMost

@@ -100,14 +100,18 @@ type selector interface {
 	SelectContext(ctx context.Context, dest any, query string, args ...any) error
 }
 
-// readFacts reads the Facts of those of the expenses whose company has an accounting connection. What many of them say in the same
-// words is looked up in the ledger once.
-func readFacts(ctx context.Context, db selector, ids []int64) (map[int64]Facts, error) {
-	if len(ids) == 0 {
+// readFacts reads the Facts of expenses, each in the ledger behind the connection that it would go through. What many of them say in the
+// same words is looked up once.
+func readFacts(ctx context.Context, db selector, through map[int64]int64) (map[int64]Facts, error) {
+	if len(through) == 0 {
 		return nil, nil
 	}
+	ids, connections := make(pq.Int64Array, 0, len(through)), make(pq.Int64Array, 0, len(through))
+	for id, connection := range through {
+		ids, connections = append(ids, id), append(connections, connection)
+	}
 	var expenses []saying
-	if err := db.SelectContext(ctx, &expenses, sayings, int64s(ids)); err != nil {
+	if err := db.SelectContext(ctx, &expenses, sayings, ids, connections); err != nil {
 		return nil, fmt.Errorf("read what expenses say: %w", err)
 	}
 	meanings, err := readMeanings(ctx, db, expenses)
@@ -127,27 +131,29 @@ type saying struct {
 	Connection int64
 	Facts
 	PaidFrom   string         `db:"paid_from"`
-	Categories pq.StringArray // of its lines, in their order
+	Categories pq.StringArray // of its lines in their order, each once however it is spelled
 	Rates      pq.StringArray // of its lines
 }
 
-// sayings selects the sayings of the expenses $1.
+// sayings selects the sayings of the expenses $1 through the connections $2.
 const sayings = `
 	SELECT e.id, cn.id AS connection, cn.status = 'Linked' AS linked, cn.books_read_at IS NOT NULL AS read,
 		e.currency, coalesce(co.base_currency, '') AS base, e.rate IS NOT NULL AS rated,
 		e.issue_date > (clock() AT TIME ZONE 'Pacific/Kiritimati')::date AS future, sign(e.total)::int AS sign, e.supplier,
 		btrim(e.paid_from) AS paid_from, char_length(e.reference) AS reference, char_length(e.note) AS note,
-		l.lines, l.longest, l.plus, l.minus, l.zero, l.categories, l.rates,
+		l.lines, l.longest, l.plus, l.minus, l.zero, l.rates,
+		ARRAY(SELECT text FROM (
+			SELECT DISTINCT ON (lower(btrim(category))) btrim(category) AS text, position FROM expense_lines WHERE expense_id = e.id
+			ORDER BY lower(btrim(category)), position) once ORDER BY position) AS categories,
 		ARRAY(SELECT r.codat_id FROM tax_rates r
 			WHERE r.connection_id = cn.id AND r.codat_id IN ('NONE', 'NON', '-7', '114') AND r.gone_at IS NULL) AS no_tax
-	FROM expenses e JOIN companies co ON co.id = e.company_id JOIN ` + accountingOf + ` cn ON true,
+	FROM unnest($1::bigint[], $2::bigint[]) x (expense, through) JOIN expenses e ON e.id = x.expense JOIN companies co ON co.id = e.company_id
+		JOIN connections cn ON cn.id = x.through,
 		LATERAL (
 			SELECT count(*) AS lines, coalesce(max(char_length(description)), 0) AS longest, count(*) FILTER (WHERE net + tax > 0) AS plus,
 				count(*) FILTER (WHERE net + tax < 0) AS minus, count(*) FILTER (WHERE net = 0 AND tax = 0) AS zero,
-				array_agg(btrim(category) ORDER BY position) AS categories,
 				array_agg(DISTINCT CASE WHEN tax_rate <> '' THEN btrim(tax_rate) WHEN tax = 0 THEN '' ELSE '*' END) AS rates
-			FROM expense_lines WHERE expense_id = e.id) l
-	WHERE e.id = ANY((SELECT $1::bigint[])::bigint[])`
+			FROM expense_lines WHERE expense_id = e.id) l`
 
 // word is a text of some kind in a ledger.
 type word struct {
@@ -167,7 +173,7 @@ type meaning struct {
 // words are those of an expense.
 func (e saying) words() []word {
 	words := []word{e.supplier(), e.bank()}
-	for _, c := range e.categories() {
+	for _, c := range e.Categories {
 		words = append(words, word{e.Connection, AccountMapping, c}, word{e.Connection, TrackingMapping, c})
 	}
 	for _, r := range e.Rates {
@@ -181,17 +187,6 @@ func (e saying) supplier() word {
 }
 func (e saying) bank() word { return word{e.Connection, BankMapping, e.PaidFrom} }
 
-// categories are those of its lines, each once however it is spelled.
-func (e saying) categories() []string {
-	var once []string
-	for _, c := range e.Categories {
-		if !slices.ContainsFunc(once, func(o string) bool { return strings.EqualFold(o, c) }) {
-			once = append(once, c)
-		}
-	}
-	return once
-}
-
 func (e saying) facts(meanings map[word][]meaning) Facts {
 	f := e.Facts
 	one := func(w word) Meaning {
@@ -201,7 +196,7 @@ func (e saying) facts(meanings map[word][]meaning) Facts {
 		return Meaning{Text: w.Text}
 	}
 	f.Contact, f.Bank = one(e.supplier()), one(e.bank())
-	for _, c := range e.categories() {
+	for _, c := range e.Categories {
 		f.Accounts = append(f.Accounts, one(word{e.Connection, AccountMapping, c}))
 		for _, m := range meanings[word{e.Connection, TrackingMapping, c}] {
 			f.Tracking = append(f.Tracking, Tracking{Category: c, ID: m.ID, Name: m.Name, Heading: m.Heading, Gone: m.Gone})

@@ -123,7 +123,13 @@ func (tx *Tx) Pushables(ctx context.Context, ids []int64) ([]Pushable, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read expenses to push: %w", err)
 	}
-	facts, err := readFacts(ctx, tx, ids)
+	through := map[int64]int64{}
+	for _, p := range ps {
+		if p.ConnectionID != nil {
+			through[p.ID] = *p.ConnectionID
+		}
+	}
+	facts, err := readFacts(ctx, tx, through)
 	for i := range ps {
 		ps[i].Facts = facts[ps[i].ID]
 	}

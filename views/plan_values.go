@@ -114,6 +114,7 @@ type CausesPage struct {
 
 // Cause is a group of expenses that failed for one reason.
 type Cause struct {
+	ID       string // on its page
 	Count    string // "412 expenses of 9 companies"
 	Sums     string
 	Text     string // why, a sentence

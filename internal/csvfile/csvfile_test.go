@@ -212,3 +212,17 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+func TestATextMayBeginLikeAPicture(t *testing.T) {
+	t.Parallel()
+	for _, head := range []string{"BMD-Konto;Datum;Betrag\n", "OTTO-Nr;Datum\n", "ID3;Datum\n", "GIF89a;Datum\n"} {
+		if said := otherKind([]byte(head)); said != "" {
+			t.Errorf("%q: %s", head, said)
+		}
+	}
+	for _, head := range []string{"%PDF-1.7\n", "\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR", "PK\x03\x04", "BM\x36\x00\x00\x00"} {
+		if said := otherKind([]byte(head)); said == "" {
+			t.Errorf("%q passes for text", head)
+		}
+	}
+}

@@ -168,11 +168,13 @@ func otherKind(head []byte) string {
 	switch kind := http.DetectContentType(head); {
 	case kind == "application/zip", bytes.HasPrefix(head, []byte{0xd0, 0xcf, 0x11, 0xe0}):
 		return "This is an Excel workbook, or an archive. Save it as CSV UTF-8."
-	case kind == "application/octet-stream", strings.HasPrefix(kind, "text/"):
-		return ""
+	case kind == "application/pdf", bytes.ContainsFunc(head, binary) && kind != "application/octet-stream" && !strings.HasPrefix(kind, "text/"):
+		return notText
 	}
-	return notText
+	return "" // a text may begin like a picture: BMD
 }
+
+func binary(r rune) bool { return r < ' ' && !strings.ContainsRune("\t\n\f\r", r) }
 
 // lineFeeds ends the lines of a file whose lines end in carriage returns, as old programs write it.
 type lineFeeds struct{ from io.Reader }
