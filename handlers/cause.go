@@ -61,22 +61,18 @@ func (h *Handlers) causes(w http.ResponseWriter, r *http.Request, who store.User
 			break
 		}
 		in := places[[2]string{g.Cause, g.Subject}]
-		if mendingOf(explain.Cause(g.Cause), explained(g).Link) == inExpense && len(in) > 0 {
-			list, err := h.Store.ExpensePage(ctx, ofCause(f, g), "", "")
-			if err != nil {
+		if s.May.Enter && len(in) > 0 && mendingOf(explain.Cause(g.Cause), explained(g).Link) == inExpense {
+			if in[0].ExpenseID, err = h.Store.FirstExpense(ctx, ofCause(f, g)); err != nil { // from which Next leads to all of them
 				return err
 			}
-			if len(list.Items) > 0 {
-				in[0].ExpenseID = list.Items[0].ID // from which Next leads to all of them
-			}
 		}
-		page.Groups = append(page.Groups, causeOf(f, g, in, s.May))
+		page.Groups = append(page.Groups, causeOf(f, g, in))
 	}
 	return web.Render(w, r, http.StatusOK, views.Causes(page))
 }
 
 // causeOf is a group as it is shown, with some of its places to mend it in. f chose it.
-func causeOf(f store.ExpenseFilter, g store.CauseGroup, places []store.CausePlace, may views.Rights) views.Cause {
+func causeOf(f store.ExpenseFilter, g store.CauseGroup, places []store.CausePlace) views.Cause {
 	x := explained(g)
 	f = ofCause(f, g)
 	c := views.Cause{ID: causeID(g), Count: expenses(g.Expenses) + " of " + companiesOf(g.Companies), Sums: money(g.Sums), Text: x.Cause, Do: x.Do, Who: x.Who,
@@ -94,7 +90,7 @@ func causeOf(f store.ExpenseFilter, g store.CauseGroup, places []store.CausePlac
 		case inConnection:
 			c.Mends = append(c.Mends, views.Link{Text: "Open " + p.Company, Href: companyURL(p.CompanyID)})
 		case inExpense:
-			if may.Enter && len(c.Mends) == 0 {
+			if p.ExpenseID != 0 {
 				edit := views.Link{Text: "Edit them one by one", Href: expenseURL(p.ExpenseID) + "/edit?list=" + url.QueryEscape(strings.TrimPrefix(c.Show, "/expenses?"))}
 				if g.Expenses == 1 {
 					edit.Text = "Edit the expense"

@@ -34,7 +34,7 @@ func (h *Handlers) overview(w http.ResponseWriter, r *http.Request, who store.Us
 		return err
 	}
 	for _, g := range groups[:min(len(groups), overviewCauses)] {
-		page.Causes = append(page.Causes, causeOf(store.ExpenseFilter{Status: store.Failed}, g, nil, s.May))
+		page.Causes = append(page.Causes, causeOf(store.ExpenseFilter{Status: store.Failed}, g, nil))
 	}
 	page.MoreCauses = max(0, len(groups)-overviewCauses)
 	page.Down = len(s.down)

@@ -12,7 +12,7 @@ type CausePlace struct {
 	CompanyID      int64 `db:"company_id"`
 	Company        string
 	Expenses       int
-	ExpenseID      int64 `db:"expense_id"` // one of them
+	ExpenseID      int64 `db:"-"` // the first of them all, where they are mended one by one
 }
 
 // CausePlaces returns for each cause of the failed expenses that a filter chooses the few companies that have most of them.
@@ -23,9 +23,9 @@ func (s *Store) CausePlaces(ctx context.Context, f ExpenseFilter, few int) ([]Ca
 	var ps []CausePlace
 	err := s.db.SelectContext(ctx, &ps, fmt.Sprintf(`
 		WITH place AS (
-			SELECT cause, cause_subject AS subject, company_id, count(*) AS expenses, max(id) AS expense_id FROM expenses WHERE %s GROUP BY 1, 2, 3),
+			SELECT cause, cause_subject AS subject, company_id, count(*) AS expenses FROM expenses WHERE %s GROUP BY 1, 2, 3),
 		ranked AS (SELECT *, row_number() OVER (PARTITION BY cause, subject ORDER BY expenses DESC, company_id) AS nth FROM place)
-		SELECT r.cause, r.subject, r.company_id, co.name AS company, r.expenses, r.expense_id
+		SELECT r.cause, r.subject, r.company_id, co.name AS company, r.expenses
 		FROM ranked r JOIN companies co ON co.id = r.company_id
 		WHERE r.nth <= $%d ORDER BY r.cause, r.subject, r.nth`, strings.Join(where, " AND "), len(args)), args...)
 	if err != nil {

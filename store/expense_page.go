@@ -47,6 +47,15 @@ func (s *Store) ExpensePage(ctx context.Context, f ExpenseFilter, after, before 
 	return page, err
 }
 
+// FirstExpense returns the first expense of the list that f chooses, 0 of an empty one.
+func (s *Store) FirstExpense(ctx context.Context, f ExpenseFilter) (int64, error) {
+	places, err := s.places(ctx, f, nil, false, 1)
+	if err != nil || len(places) == 0 {
+		return 0, err
+	}
+	return places[0].ID, nil
+}
+
 func (s *Store) itemsAt(ctx context.Context, places []place) ([]ExpenseItem, error) {
 	ids, at := make([]int64, len(places)), make(map[int64]int, len(places))
 	for i, p := range places {
